@@ -1,0 +1,326 @@
+"""Every setting of an experiment: one typed, documented, validated field each.
+
+This is the only place that holds a default, a range or a description.  The config schema, the command line and the
+named readings all come from here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from lpi.network import GRAPHS
+
+
+class ConfigError(ValueError):
+    """A setting that is not allowed; the message names the key, the value and what is allowed."""
+
+
+def _setting(default, description: str, source: str, *kinds: str, low=None, high=None, above=None, below=None, of=()):
+    """A field with its description, source and the values allowed.
+
+    kinds: "integer", "number", "null", "list" (of integers >= low); low/high are inclusive bounds, above/below
+    exclusive ones; `of` lists the words allowed.
+    """
+    limits = dict(kinds=kinds, low=low, high=high, above=above, below=below, of=tuple(of))
+    return field(default=default, metadata=dict(description=description, source=source, **limits))
+
+
+class _Checked:
+    """Base of the sections: every field is checked and brought into its type when the section is made."""
+
+    def __post_init__(self):
+        for f in fields(self):
+            object.__setattr__(self, f.name, check_setting(f.name, getattr(self, f.name)))
+
+
+@dataclass(frozen=True)
+class EnvironmentConfig(_Checked):
+    """The spreading process of section 6.1 and its initial distribution."""
+
+    graph: str = _setting("line", "Family of the network.", "6.1: a line graph", of=GRAPHS)
+    agents: int = _setting(8, "Number of agents n.", "6.2: 5, 8, 10, 15", "integer", low=1)
+    p1: float = _setting(0.6, "Parameter of the spread's transition.", "6.1", "number", low=0, high=1)
+    p2: float = _setting(0.7, "Parameter of the protection's transition.", "6.1", "number", low=0, high=1)
+    p_eff: float = _setting(0.4, "Probability that action 1 protects.", "6.1", "number", low=0, high=1)
+    cost: float = _setting(0.3, "Price c of action 1 in reward units.", "6.1", "number", low=0, high=1)
+    gamma: float = _setting(0.95, "Discount factor.", "6.1", "number", low=0, below=1)
+    p1_means: str = _setting(
+        "failure",
+        "Whether p1 is the probability that an exposed agent escapes (failure) or catches the spread (success).",
+        "6.1 prints 1 - p1; the prose fits p1",
+        of=("failure", "success"),
+    )
+    p2_means: str = _setting(
+        "failure",
+        "Whether p2 is the probability that protection is lost (failure) or kept (success) in a step.",
+        "6.1 prints 1 - p2; the prose fits p2",
+        of=("failure", "success"),
+    )
+    rho: str = _setting(
+        "uniform",
+        "Initial distribution: all joint states alike; independent bits; one infected agent; all infected.",
+        "never given",
+        of=("uniform", "independent_bits", "one_infected", "all_infected"),
+    )
+    rho_infected: float = _setting(
+        0.5, "Probability of s1 = 1 under independent_bits.", "never given", "number", low=0, high=1
+    )
+    rho_protected: float = _setting(
+        0.5, "Probability of s2 = 1 under independent_bits.", "never given", "number", low=0, high=1
+    )
+
+
+@dataclass(frozen=True)
+class TrainingConfig(_Checked):
+    """Algorithms 1 and 2: what LPI computes from which samples."""
+
+    kappa: int = _setting(1, "Hops that a policy sees.", "6.1: 0, 1, 2, 3", "integer", low=0)
+    beta: int | None = _setting(
+        None, "Hops that a truncated Q function sees; null: kappa.", "6.1: beta = kappa", "integer", "null", low=0
+    )
+    tau: float = _setting(0.05, "Entropy weight.", "6.2: 0.02, 0.05, 0.1", "number", low=0)
+    eta: float = _setting(0.05, "Step size of (12); eta * tau must not exceed 1.", "6.1", "number", above=0)
+    inner_steps: int = _setting(
+        10, "Updates (12) in an outer loop.", "6.1: 10 steps; Algorithm 1 line 8 makes 11", "integer", low=1
+    )
+    outer_loops: int = _setting(50, "Outer loops of Algorithm 1.", "6.1", "integer", low=1)
+    trajectory_length: int = _setting(
+        10_000, "T: TD updates of each agent in an outer loop.", "never given", "integer", low=1
+    )
+    episode_length: int | None = _setting(
+        None,
+        "TD updates between two draws from rho; null: one trajectory.",
+        "Algorithm 1 line 2: one draw an outer loop",
+        "integer",
+        "null",
+        low=1,
+    )
+    step_schedule: str = _setting(
+        "constant",
+        "constant: step_size; decaying: step_h / (t + step_t0), t counted from 0 in each outer loop.",
+        "6.1 constant; Theorem 5 decaying",
+        of=("constant", "decaying"),
+    )
+    step_size: float = _setting(0.1, "Constant step size of TD(0).", "6.1", "number", above=0, high=1)
+    step_h: float = _setting(40.0, "H of the decaying schedule.", "Theorem 5, unspecified in 6", "number", above=0)
+    step_t0: float = _setting(
+        160.0, "t0 of the decaying schedule; at least step_h.", "Theorem 5: at least 4 H", "number", above=0
+    )
+    inner_start: str = _setting(
+        "uniform",
+        "Policy that the inner loop starts from: uniform, or carried over from the last outer loop.",
+        "Algorithm 1 line 9: uniform",
+        of=("uniform", "carried"),
+    )
+    q_start: str | float = _setting(
+        "zero",
+        "Start value of the Q tables: zero, optimistic = (r_bar + n tau log A_max) / (1 - gamma), or a number.",
+        "Algorithm 2 line 1: zero",
+        "number",
+        of=("zero", "optimistic"),
+    )
+    q_reset: str = _setting(
+        "every_loop",
+        "When the Q tables take their start value: in every outer loop, or once and carried over from then on.",
+        "Algorithm 2 line 1: every call",
+        of=("every_loop", "once"),
+    )
+    reward_at: str = _setting(
+        "arrival",
+        "Reward in the update of the pair at t-1: that of arrival, r(t), or of departure, r(t-1).",
+        "Algorithm 2 line 4: r(t); (6) needs r(t-1)",
+        of=("arrival", "departure"),
+    )
+    default_state: int | tuple[int, ...] = _setting(
+        0, "Local state of agents out of sight; one for all or one per agent.", "Definition 6: any", "integer", "list"
+    )
+    default_action: int | tuple[int, ...] = _setting(
+        0, "Local action of agents out of sight; one for all or one per agent.", "Definition 6: any", "integer", "list"
+    )
+
+
+@dataclass(frozen=True)
+class ReportingConfig(_Checked):
+    """How the curve is measured and which quantity is called regularised."""
+
+    evaluation: str = _setting(
+        "auto",
+        "How J of each policy is computed: exact, by simulation, or exact when exact_states allows.",
+        "never given",
+        of=("auto", "exact", "monte_carlo"),
+    )
+    exact_states: int = _setting(
+        65_536, "Largest number of joint states that auto evaluates exactly.", "ours", "integer", low=1
+    )
+    evaluation_episodes: int = _setting(400, "Episodes of a simulated J.", "never given", "integer", low=2)
+    entropy_weight: str = _setting(
+        "network",
+        "Entropy weight of the reported reward: n tau per agent as in (2), or tau per agent.",
+        "section 2.2: n tau; code may differ",
+        of=("network", "agent"),
+    )
+
+
+SECTIONS = (EnvironmentConfig, TrainingConfig, ReportingConfig)
+SETTINGS = {f.name: f for section in SECTIONS for f in fields(section)}
+
+READINGS: dict[str, dict[str, Any]] = {
+    "as_printed": {
+        "p1_means": "failure",
+        "p2_means": "failure",
+        "inner_start": "uniform",
+        "q_start": "zero",
+        "q_reset": "every_loop",
+        "reward_at": "arrival",
+        "trajectory_length": 10_000,
+        "episode_length": None,
+        "rho": "uniform",
+        "entropy_weight": "network",
+    },
+    "working": {
+        "p1_means": "success",
+        "p2_means": "success",
+        "inner_start": "carried",
+        "q_start": "optimistic",
+        "q_reset": "once",
+        "reward_at": "departure",
+        "trajectory_length": 100_000,
+        "episode_length": 20,
+        "rho": "uniform",
+        "entropy_weight": "network",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A complete, validated experiment."""
+
+    environment: EnvironmentConfig
+    training: TrainingConfig
+    reporting: ReportingConfig
+
+
+def allowed(key: str) -> str:
+    """What a setting may be, in words."""
+    limits = SETTINGS[key].metadata
+    words = [repr(word) for word in limits["of"]]
+    bounds = [
+        f"{sign} {limits[name]}"
+        for name, sign in (("low", ">="), ("above", ">"), ("high", "<="), ("below", "<"))
+        if limits[name] is not None
+    ]
+    for kind in limits["kinds"]:
+        if kind == "null":
+            words.append("null")
+        elif kind == "list":
+            words.append("a list of integers >= 0, one per agent")
+        else:
+            words.append(" ".join([f"an {kind}" if kind == "integer" else f"a {kind}", " and ".join(bounds)]).strip())
+    return " or ".join(words)
+
+
+def check_setting(key: str, value: Any) -> Any:
+    """The value in its field's type; ConfigError if the key is unknown or the value not allowed."""
+    if key not in SETTINGS:
+        raise ConfigError(unknown_key(key, SETTINGS))
+    limits = SETTINGS[key].metadata
+    kinds = limits["kinds"]
+    if isinstance(value, str):
+        if value in limits["of"]:
+            return value
+    elif value is None:
+        if "null" in kinds:
+            return None
+    elif isinstance(value, (list, tuple)):
+        if "list" in kinds and value and all(_is_integer(v) and v >= 0 for v in value):
+            return tuple(int(v) for v in value)
+    elif not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value):
+        value = int(value) if "integer" in kinds and float(value).is_integer() else value
+        if _within(value, limits) and ("number" in kinds or ("integer" in kinds and _is_integer(value))):
+            return float(value) if "number" in kinds else value
+    raise ConfigError(f"{key}: {value!r} is not allowed; {allowed(key)}")
+
+
+def resolve(reading: str, *overrides: Mapping[str, Any], readings: Mapping[str, Mapping] | None = None) -> Settings:
+    """The settings of a named reading with values overridden, later ones last.
+
+    Args:
+        reading: a name in `READINGS` or in `readings`.
+        overrides: mappings from setting names to values.
+        readings: further readings: name -> values; they start from the fields' defaults.
+
+    Raises:
+        ConfigError: unknown reading or key, a value that is not allowed, or values that do not fit together.
+    """
+    known = {**READINGS, **(readings or {})}
+    if reading not in known:
+        raise ConfigError(f"reading: {reading!r} is not allowed; one of {', '.join(known)}")
+    values: dict[str, Any] = {}
+    for mapping in (known[reading], *overrides):
+        for key, value in mapping.items():
+            values[key] = check_setting(key, value)
+    sections = [
+        section(**{f.name: values[f.name] for f in fields(section) if f.name in values}) for section in SECTIONS
+    ]
+    settings = Settings(*sections)
+    _check_together(settings)
+    return settings
+
+
+def flat(settings: Settings) -> dict[str, Any]:
+    """All settings of an experiment as one mapping, in the order of the fields."""
+    sections = (settings.environment, settings.training, settings.reporting)
+    return {f.name: getattr(section, f.name) for section in sections for f in fields(section)}
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`key=value` from a command line; numbers, null and lists as in JSON, anything else a word."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set: {text!r} is not allowed; key=value")
+    try:
+        parsed = json.loads(value)
+    except json.JSONDecodeError:
+        parsed = {"None": None, "none": None}.get(value, value)
+    return key.strip(), parsed
+
+
+def unknown_key(key: str, known) -> str:
+    """Message for a key that does not exist, with the nearest one that does."""
+    close = difflib.get_close_matches(str(key), list(known), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"
+    return f"{key}: no such key; {hint}"
+
+
+def _check_together(settings: Settings) -> None:
+    training, agents = settings.training, settings.environment.agents
+    if training.eta * training.tau > 1:
+        raise ConfigError(f"eta: {training.eta} is not allowed with tau = {training.tau}; eta * tau <= 1")
+    if training.step_schedule == "decaying" and training.step_h > training.step_t0:
+        raise ConfigError(f"step_h: {training.step_h} is not allowed; at most step_t0 = {training.step_t0}")
+    for key, limit in (("default_state", 4), ("default_action", 2)):
+        values = getattr(training, key)
+        values = values if isinstance(values, tuple) else (values,) * agents
+        if len(values) != agents or max(values) >= limit or min(values) < 0:
+            raise ConfigError(
+                f"{key}: {getattr(training, key)!r} is not allowed; an integer in 0..{limit - 1}, or {agents} of them"
+            )
+
+
+def _is_integer(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _within(value, limits) -> bool:
+    return (
+        (limits["low"] is None or value >= limits["low"])
+        and (limits["high"] is None or value <= limits["high"])
+        and (limits["above"] is None or value > limits["above"])
+        and (limits["below"] is None or value < limits["below"])
+    )

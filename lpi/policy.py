@@ -1,0 +1,121 @@
+"""kappa-hop localized policies (Definition 5) and the extension operator (Definition 6)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lpi.mdp import NetworkedMDP
+from lpi.network import LocalIndex, local_index
+
+_TOLERANCE = 1e-9
+
+
+class LocalPolicy:
+    """A kappa-hop policy: agent i draws its action from a table indexed by the states of N_i^kappa.
+
+    Args:
+        mdp: the networked MDP that the policy is for.
+        kappa: number of hops, >= 0.
+        tables: one array per agent, shape (|S_j| for j in N_i^kappa, ascending j) + (|A_i|,); the last axis sums to 1.
+    """
+
+    def __init__(self, mdp: NetworkedMDP, kappa: int, tables: Sequence[np.ndarray]):
+        if kappa < 0:
+            raise ValueError(f"kappa: {kappa} is not allowed; an integer >= 0")
+        self.kappa = int(kappa)
+        self.neighbourhoods = mdp.network.neighbourhoods(self.kappa)
+        self.tables = [np.ascontiguousarray(table, dtype=float) for table in tables]
+        if len(self.tables) != mdp.agents:
+            raise ValueError(f"policy: {len(self.tables)} tables are not allowed; one per agent, {mdp.agents}")
+        for i, table in enumerate(self.tables):
+            shape = (*(int(mdp.states[j]) for j in self.neighbourhoods[i]), int(mdp.actions[i]))
+            if table.shape != shape:
+                raise ValueError(f"policy: table {i} has shape {table.shape}; for this MDP and kappa it is {shape}")
+            if not np.isfinite(table).all() or (table < 0).any() or (abs(table.sum(-1) - 1) > _TOLERANCE).any():
+                raise ValueError(f"policy: table {i} holds no probabilities; entries >= 0, each row sums to 1")
+
+    @classmethod
+    def uniform(cls, mdp: NetworkedMDP, kappa: int) -> LocalPolicy:
+        """Every action equally likely, whatever the state."""
+        return cls(mdp, kappa, _split(mdp, kappa, uniform_table(mdp, kappa)))
+
+    @classmethod
+    def from_flat(cls, mdp: NetworkedMDP, kappa: int, flat: np.ndarray) -> LocalPolicy:
+        """From all agents' tables one after another, as the kernels hold them."""
+        return cls(mdp, kappa, _split(mdp, kappa, flat))
+
+    def flat(self) -> np.ndarray:
+        """All agents' tables one after another, shape (sum_i |S_{N_i^kappa}| |A_i|,)."""
+        return np.concatenate([table.ravel() for table in self.tables])
+
+    def probabilities(self, agent: int, state: Sequence[int]) -> np.ndarray:
+        """zeta_i(. | s_{N_i^kappa}) at a joint state (length n), shape (|A_i|,)."""
+        return self.tables[agent][tuple(state[j] for j in self.neighbourhoods[agent])]
+
+    def save(self, path) -> None:
+        """Write the policy as .npz, whole or not at all."""
+        arrays = {f"table_{i:05d}": table for i, table in enumerate(self.tables)}
+        path = Path(path)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, kappa=np.int64(self.kappa), **arrays)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    @classmethod
+    def load(cls, path, mdp: NetworkedMDP) -> LocalPolicy:
+        """Read a policy written by `save` and check it against the MDP; nothing in the file is executed."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                names = sorted(name for name in file.files if name.startswith("table_"))
+                if "kappa" not in file.files or file["kappa"].shape != ():
+                    raise ValueError("no kappa")
+                kappa, tables = int(file["kappa"]), [file[name] for name in names]
+        except OSError:
+            raise
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"policy: {path} is not a policy file written by lpi ({error})") from error
+        return cls(mdp, kappa, tables)
+
+
+def extend(local: Sequence[int], members: Sequence[int], default: Sequence[int]) -> np.ndarray:
+    """Definition 6: the joint value that agrees with `local` on `members` and with `default` elsewhere, shape (n,)."""
+    joint = np.array(default, dtype=np.int64)
+    joint[list(members)] = local
+    return joint
+
+
+def policy_index(mdp: NetworkedMDP, kappa: int) -> LocalIndex:
+    """Index of s_{N_i^kappa} for every agent."""
+    return local_index(mdp.network.neighbourhoods(kappa), mdp.states)
+
+
+def uniform_table(mdp: NetworkedMDP, kappa: int) -> np.ndarray:
+    """The uniform policy in flat form."""
+    sizes = policy_index(mdp, kappa).size
+    return np.concatenate([np.full(int(m * a), 1 / int(a)) for m, a in zip(sizes, mdp.actions, strict=True)])
+
+
+def _split(mdp: NetworkedMDP, kappa: int, flat: np.ndarray) -> list[np.ndarray]:
+    shapes = [
+        (*(int(mdp.states[j]) for j in neighbourhood), int(mdp.actions[i]))
+        for i, neighbourhood in enumerate(mdp.network.neighbourhoods(kappa))
+    ]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
