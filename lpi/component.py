@@ -1,0 +1,105 @@
+"""Autonomous components: a part of every local state that no action influences and that alone couples the agents.
+
+In section 6.1 that part is s1.  Given its trajectory the agents no longer interact, so any quantity that is a sum over
+agents splits into n small problems.  Nothing here knows the spreading process: the component is found in the tables.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lpi.mdp import NetworkedMDP
+
+_DECIMALS = 12  # transition probabilities that agree to this many decimals count as equal
+
+
+class Component(NamedTuple):
+    """Partition of each local state space into the values of the autonomous component."""
+
+    label: tuple[np.ndarray, ...]  # per agent (|S_i|,) int64: the component's value in each local state
+    rank: tuple[np.ndarray, ...]  # per agent (|S_i|,) int64: position of each local state among those of its value
+    values: np.ndarray  # (n,) int64, number of values of agent i's component
+    transitions: tuple[np.ndarray, ...]  # per agent, shape (values_j for j in N_i) + (values_i,)
+
+
+def autonomous_component(mdp: NetworkedMDP) -> Component | None:
+    """The coarsest autonomous component, or None if the MDP has none through which all coupling goes.
+
+    Two local states of j start with the same label when every neighbour reacts to them alike; labels are then split
+    until each agent's next label depends on labels alone.  None when a next label depends on an action.
+    """
+    labels = [_seen_by_neighbours(mdp, j) for j in range(mdp.agents)]
+    while True:
+        rows = [_next_label(mdp, i, labels[i]) for i in range(mdp.agents)]
+        if any(np.ptp(row, axis=1).max() > 10.0**-_DECIMALS for row in rows):
+            return None
+        refined = [_group(np.column_stack((labels[i], rows[i][:, 0]))) for i in range(mdp.agents)]
+        if all(new.max() == old.max() for new, old in zip(refined, labels, strict=True)):
+            break
+        labels = refined
+    values = np.array([label.max() + 1 for label in labels], dtype=np.int64)
+    rank = [np.array([np.sum(label[:s] == label[s]) for s in range(len(label))]) for label in labels]
+    transitions = []
+    for i in range(mdp.agents):
+        around = mdp.network.neighbourhood(i, 1)
+        first = [_representatives(labels[j]) for j in around]
+        table = mdp.transitions[i][(*np.ix_(*first), 0)]
+        transitions.append(sum_by_label(table, labels[i]))
+    return Component(tuple(labels), tuple(rank), values, tuple(transitions))
+
+
+def independent_ranks(mdp: NetworkedMDP, component: Component) -> bool:
+    """Whether each agent's next component value and next rank are independent draws, with equally many ranks."""
+    for i in range(mdp.agents):
+        members = np.bincount(component.label[i])
+        if (members != members[0]).any():
+            return False
+        table = mdp.transitions[i][..., states_of(component, i)]
+        product = table.sum(axis=-1, keepdims=True) * table.sum(axis=-2, keepdims=True)
+        if np.abs(table - product).max() > 10.0**-_DECIMALS:
+            return False
+    return True
+
+
+def states_of(component: Component, agent: int) -> np.ndarray:
+    """Local state by (value of the component, rank), shape (values, ranks)."""
+    label, rank = component.label[agent], component.rank[agent]
+    table = np.empty((label.max() + 1, rank.max() + 1), dtype=np.int64)
+    table[label, rank] = np.arange(len(label))
+    return table
+
+
+def _representatives(label: np.ndarray) -> np.ndarray:
+    """The first local state of each value of the component."""
+    return np.array([np.argmax(label == c) for c in range(label.max() + 1)])
+
+
+def _seen_by_neighbours(mdp: NetworkedMDP, j: int) -> np.ndarray:
+    """Labels of j's local states: equal when no neighbour's transition tells them apart."""
+    columns = [np.zeros((int(mdp.states[j]), 1))]
+    for i in mdp.network.neighbourhood(j, 1):
+        if i != j:
+            axis = mdp.network.neighbourhood(i, 1).index(j)
+            columns.append(np.moveaxis(mdp.transitions[i], axis, 0).reshape(int(mdp.states[j]), -1))
+    return _group(np.column_stack(columns))
+
+
+def _next_label(mdp: NetworkedMDP, i: int, label: np.ndarray) -> np.ndarray:
+    """P(next label | s_{N_i}, a_i), shape (|S_i|, |A_i|, the rest): own state first, action second."""
+    table = sum_by_label(mdp.transitions[i], label)
+    own = mdp.network.neighbourhood(i, 1).index(i)
+    table = np.moveaxis(np.moveaxis(table, -2, 0), own + 1, 0)
+    return table.reshape(table.shape[0], table.shape[1], -1)
+
+
+def sum_by_label(table: np.ndarray, label: np.ndarray) -> np.ndarray:
+    return np.stack([table[..., label == c].sum(axis=-1) for c in range(label.max() + 1)], axis=-1)
+
+
+def _group(rows: np.ndarray) -> np.ndarray:
+    """Labels 0, 1, ... of equal rows, numbered by first appearance."""
+    _, first, inverse = np.unique(np.round(rows, _DECIMALS), axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first))
+    return order[inverse.ravel()].astype(np.int64)

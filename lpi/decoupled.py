@@ -1,0 +1,232 @@
+"""MDPs that decouple given an autonomous component: exact values and the centralised optimum for many agents.
+
+Given the component's trajectory the agents do not interact, so a policy that reads only the component (of all agents)
+and the agent's own rank is evaluated agent by agent, on (joint component values) x (own ranks) instead of all joint
+states.  The centralised optimum is such a policy: reward and entropy in (2) are sums over agents.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lpi.component import Component, states_of, sum_by_label
+from lpi.elementary import exponentials, logarithms
+from lpi.elimination import averaged, elimination, largest_table
+from lpi.krylov import gmres
+from lpi.mdp import NetworkedMDP
+from lpi.network import digits, extended_index
+
+_MOST_ITERATIONS = 100
+
+
+class Solution(NamedTuple):
+    """Values of a decoupled policy, agent by agent."""
+
+    regularized: float  # J under rho with the entropy weight of (2)
+    unregularized: float
+    error_bound: float  # on both
+    policy: tuple[np.ndarray, ...]  # per agent, shape (joint component values, ranks_i, |A_i|)
+    advantage: tuple[np.ndarray, ...]  # per agent, same shape: its unregularised Q_i - V_i under the policy
+    iterations: int  # of policy iteration; 0 for a given policy
+
+
+class DecoupledProblem:
+    """The n small problems of an MDP with an autonomous component and independent ranks.
+
+    Args:
+        mdp: an MDP for which `lpi.component.independent_ranks` holds.
+        component: its autonomous component.
+    """
+
+    def __init__(self, mdp: NetworkedMDP, component: Component):
+        n = mdp.agents
+        self._mdp, self._joint = mdp, int(np.prod(component.values))
+        ranks = [int(rank.max()) + 1 for rank in component.rank]
+        self._columns = np.concatenate(([0], np.cumsum(ranks)))
+        self._expect = _component_expectation(mdp, component, int(self._columns[-1]))
+        values = digits(range(n), component.values)
+        own = [states_of(component, i)[values[:, i]] for i in range(n)]
+        self._rows = [
+            extended_index(range(n), mdp.network.neighbourhood(i, 1), component.values, [0] * n) for i in range(n)
+        ]
+        self._kernels = [_rank_transitions(mdp, component, i) for i in range(n)]
+        self._rewards = [mdp.rewards[i][own[i]] for i in range(n)]
+        self._rho = [_rho(mdp, component, i, own[i]) for i in range(n)]
+
+    def evaluate_uniform(self, tolerance: float) -> Solution:
+        """Values of the uniform policy, unregularised (its entropy is a constant: `regularized` leaves it out)."""
+        policy = tuple(np.full(reward.shape, 1 / reward.shape[2]) for reward in self._rewards)
+        zero = [np.zeros(reward.shape[:2]) for reward in self._rewards]
+        values, bound = self._evaluate(policy, zero, tolerance, None)
+        q = self._q(values[0])
+        advantage = tuple(table - self._block(values[0], i)[..., None] for i, table in enumerate(q))
+        total = self._under_rho(values[0])
+        return Solution(total, total, bound, policy, advantage, 0)
+
+    def optimum(self, tau: float, tolerance: float) -> Solution:
+        """Soft policy iteration (Algorithm 3 on each small problem); greedy for tau = 0.
+
+        Stops when the error bound by the contraction of (7) is below `tolerance`.
+        """
+        mdp = self._mdp
+        weight = mdp.agents * tau
+        policy = tuple(np.full(reward.shape, 1 / reward.shape[2]) for reward in self._rewards)
+        values = None
+        for iteration in range(1, _MOST_ITERATIONS + 1):
+            entropy = [_entropy(table) for table in policy]
+            values, bound = self._evaluate(policy, entropy, tolerance / 2, values)
+            total = values[0] + weight * values[1]
+            q = self._q(total)
+            improvement = 0.0
+            improved = []
+            for i, table in enumerate(q):
+                best, value = _soft_maximum(table, weight)
+                improvement = max(improvement, float((value - self._block(total, i)).max()))
+                improved.append(best)
+            if improvement / (1 - mdp.gamma) <= tolerance:
+                advantage = tuple(
+                    table - self._block(values[0], i)[..., None] for i, table in enumerate(self._q(values[0]))
+                )
+                unregularized = self._under_rho(values[0])
+                return Solution(
+                    unregularized + weight * self._under_rho(values[1]), unregularized,
+                    bound * (1 + weight) + improvement / (1 - mdp.gamma), policy, advantage, iteration,
+                )  # fmt: skip
+            policy = tuple(improved)
+        raise ArithmeticError(f"policy iteration: improvement {improvement:.3g} after {_MOST_ITERATIONS} iterations")
+
+    def _evaluate(self, policy, entropy, tolerance: float, start):
+        """Discounted own reward and own entropy of every agent, each (joint, all ranks), and the error bound."""
+        joint, gamma = self._joint, self._mdp.gamma
+        uniform_start = start is None
+        kinds = {}
+        for kind in (np.float64, np.float32):
+            kinds[kind] = [
+                _mix(table, kernel[rows]).astype(kind)
+                for table, kernel, rows in zip(policy, self._kernels, self._rows, strict=True)
+            ]
+
+        def operator(flat):
+            kernels = kinds[flat.dtype.type]
+            following = self._expect(flat).reshape(joint, -1)
+            result = flat.reshape(joint, -1).copy()
+            for i, kernel in enumerate(kernels):
+                here = slice(self._columns[i], self._columns[i + 1])
+                result[:, here] -= flat.dtype.type(gamma) * _contract(kernel, following[:, here])
+            return result.ravel()
+
+        own = np.concatenate([_inner(t, r) for t, r in zip(policy, self._rewards, strict=True)], axis=1)
+        targets, solved, bound = (own, np.concatenate(entropy, axis=1)), [], 0.0
+        for k, target in enumerate(targets):
+            first = np.full(target.size, target.mean() / (1 - gamma)) if uniform_start else start[k].ravel()
+            values, residual, _ = gmres(operator, target.ravel(), first, tolerance * (1 - gamma))
+            solved.append(values.reshape(joint, -1))
+            bound = max(bound, residual / (1 - gamma))
+        return solved, bound
+
+    def _q(self, values: np.ndarray) -> list[np.ndarray]:
+        """r_i + gamma E[V_i(s')], eq. (6), per agent, shape (joint, ranks_i, |A_i|)."""
+        following = self._expect(values.ravel()).reshape(self._joint, -1)
+        tables = []
+        for i, (reward, kernel) in enumerate(zip(self._rewards, self._kernels, strict=True)):
+            q = reward.copy()
+            for a in range(q.shape[2]):
+                q[..., a] += self._mdp.gamma * _contract(kernel[:, :, a][self._rows[i]], self._block(following, i))
+            tables.append(q)
+        return tables
+
+    def _block(self, values: np.ndarray, agent: int) -> np.ndarray:
+        return values[:, self._columns[agent] : self._columns[agent + 1]]
+
+    def _under_rho(self, values: np.ndarray) -> float:
+        """Mean over agents of the expectation under rho."""
+        return sum(float((self._rho[i] * self._block(values, i)).sum()) for i in range(self._mdp.agents)) / len(
+            self._rho
+        )
+
+
+def _soft_maximum(q: np.ndarray, weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """argmax over p of E_p[q] + weight * entropy(p), over the last axis, and its value."""
+    top = q.max(axis=-1, keepdims=True)
+    if weight == 0:
+        best = np.zeros_like(q)
+        np.put_along_axis(best, q.argmax(axis=-1)[..., None], 1.0, axis=-1)
+        return best, top[..., 0]
+    powers = exponentials((q - top) / weight)
+    total = _sum_last(powers)
+    return powers / total[..., None], top[..., 0] + weight * logarithms(total)
+
+
+def _entropy(policy: np.ndarray) -> np.ndarray:
+    logs = logarithms(np.where(policy > 0, policy, 1.0))
+    return -_sum_last(policy * logs)
+
+
+def _sum_last(table: np.ndarray) -> np.ndarray:
+    """Sum over the short last axis, one plain addition after another."""
+    total = table[..., 0].copy()
+    for k in range(1, table.shape[-1]):
+        total += table[..., k]
+    return total
+
+
+def _inner(policy: np.ndarray, table: np.ndarray) -> np.ndarray:
+    return _sum_last(policy * table)
+
+
+def _mix(policy: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """sum_a policy[c, y, a] kernel[c, y, a, y']."""
+    total = policy[:, :, 0, None] * kernel[:, :, 0]
+    for a in range(1, kernel.shape[2]):
+        total += policy[:, :, a, None] * kernel[:, :, a]
+    return total
+
+
+def _contract(kernel: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """sum_y' kernel[c, y, y'] values[c, y']."""
+    total = kernel[:, :, 0] * values[:, None, 0]
+    for rank in range(1, kernel.shape[2]):
+        total += kernel[:, :, rank] * values[:, None, rank]
+    return total
+
+
+def _component_expectation(mdp: NetworkedMDP, component: Component, columns: int):
+    """values (joint component values, columns), flat -> their expectation over the component's next values."""
+    plan = elimination(mdp.network.neighbourhoods(1), component.values)
+    kernel = np.concatenate([table.ravel() for table in component.transitions])
+    offset = np.cumsum([0] + [table.size for table in component.transitions[:-1]], dtype=np.int64)[plan.variable]
+    size = largest_table(plan) * columns
+    kinds = (np.float64, np.float32)
+    work = {kind: (kernel.astype(kind), np.empty(size, kind), np.empty(size, kind)) for kind in kinds}
+
+    def expect(flat):
+        typed, first, second = work[flat.dtype.type]
+        return averaged(plan, typed, offset, flat, columns, first, second)[: len(flat)]
+
+    return expect
+
+
+def _rank_transitions(mdp: NetworkedMDP, component: Component, agent: int) -> np.ndarray:
+    """P(next rank | component values of N_i, own rank, a_i), shape (values of N_i, ranks, |A_i|, ranks)."""
+    around = mdp.network.neighbourhood(agent, 1)
+    own = states_of(component, agent)
+    table = mdp.transitions[agent][..., own].sum(axis=-2)
+    blocks = []
+    for values in digits(around, component.values):
+        at = [own[c] if j == agent else int(states_of(component, j)[c, 0]) for j, c in zip(around, values, strict=True)]
+        blocks.append(table[tuple(at)])
+    return np.stack(blocks)
+
+
+def _rho(mdp: NetworkedMDP, component: Component, agent: int, own: np.ndarray) -> np.ndarray:
+    """Initial probability of (component of all agents, agent's rank), shape (joint component values, ranks)."""
+    total = np.zeros(own.shape)
+    for c, weight in enumerate(mdp.rho.weights):
+        others = np.full(1, weight)
+        for j, table in enumerate(mdp.rho.marginals):
+            share = np.ones(component.values[j]) if j == agent else sum_by_label(table[c], component.label[j])
+            others = np.multiply.outer(others, share).ravel()
+        total += others[:, None] * mdp.rho.marginals[agent][c][own]
+    return total
