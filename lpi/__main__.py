@@ -1,0 +1,5 @@
+import sys
+
+from lpi.cli import main
+
+sys.exit(main())
