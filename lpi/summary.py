@@ -1,0 +1,301 @@
+"""Summary statistics of learning curves, and the table of them as CSV, Markdown and LaTeX.
+
+Definitions, for one run (seed) with values v_0 .. v_M at its outer loops:
+
+final           v_M
+auc             area under the curve over the outer loops (trapezia) divided by M, hence a mean reward
+improved        v_M exceeds v_0, where J is simulated by more than CLEAR standard errors of the difference (taken as
+                independent estimates)
+loops to 50 %   the first loop m with v_m >= v_0 + 0.5 (v_M - v_0), likewise 90 %: progress on the run's *own*
+                improvement, which says nothing of how large that is.  Defined only for runs that improved; in all
+                others it is missing
+
+Medians and quartiles (linear interpolation) are over the seeds; those of the loops over the improved seeds only, whose
+number is given.  Nothing here is a test or an interval: with ten seeds the quartiles describe the sample.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lpi.results import QUANTITIES, Column, ResultsError, atomic_write
+
+CLEAR = 2.0
+"""Standard errors by which a simulated J must rise to count as improved."""
+SHARES = (0.5, 0.9)
+DEFAULT_QUANTITY = {"figure2": "unregularized"}
+"""Figures that draw another quantity than `reported`, unless their entry says so itself."""
+
+SUMMARY_COLUMNS: dict[str, Column] = {
+    "figure": Column("str", "name of the figure"),
+    "reading": Column("str", "name of the reading"),
+    "quantity": Column("str", "column of the curves that is summarised", of=tuple(QUANTITIES)),
+    "graph": Column("str", "family of the network"),
+    "agents": Column("int", "number of agents n"),
+    "tau": Column("float", "entropy weight tau"),
+    "kappa": Column("int", "hops that a policy sees"),
+    "seeds": Column("int", "number of runs"),
+    "outer_loops": Column("int", "number of outer loops M"),
+    "method": Column("str", "how J was computed: exact or monte_carlo"),
+    "initial": Column("float", "median over seeds of the value at loop 0"),
+    "final_median": Column("float", "median over seeds of the value at loop M"),
+    "final_q1": Column("float", "its 25 % quartile"),
+    "final_q3": Column("float", "its 75 % quartile"),
+    "final_se": Column("float", "largest standard error of a final value; 0 where the method is exact"),
+    "auc_median": Column("float", "median over seeds of the area under the curve divided by M"),
+    "auc_q1": Column("float", "its 25 % quartile"),
+    "auc_q3": Column("float", "its 75 % quartile"),
+    "improved": Column("int", "number of seeds whose final value exceeds that of loop 0; the next columns are theirs"),
+    "loops50_median": Column("float", "median of the loops to 50 % of the run's own improvement; empty: none improved"),
+    "loops50_q1": Column("float", "its 25 % quartile"),
+    "loops50_q3": Column("float", "its 75 % quartile"),
+    "loops90_median": Column("float", "median of the loops to 90 % of the run's own improvement; empty: none improved"),
+    "loops90_q1": Column("float", "its 25 % quartile"),
+    "loops90_q3": Column("float", "its 75 % quartile"),
+}
+
+
+def summarize(curves: pd.DataFrame, figures: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per figure, panel and kappa, with the columns of `SUMMARY_COLUMNS`.
+
+    Args:
+        curves: curves of one reading, from `results.read_curves`.
+        figures: figure name -> {"agents": [n, ...], "taus": [tau, ...]}, optionally "quantity" (a key of
+            `QUANTITIES`; default: unregularized for figure2, reported for all others) and "kappas" (default: all).
+
+    Raises:
+        ResultsError: a panel or a kappa that the curves do not hold, or curves of several readings.
+    """
+    rows = []
+    for name, figure in figures.items():
+        quantity = figure.get("quantity", DEFAULT_QUANTITY.get(name, "reported"))
+        for agents, tau in panels_of(figure["agents"], figure["taus"]):
+            panel = select(curves, agents, tau, figure.get("kappas"))
+            for kappa in sorted(set(panel["kappa"])):
+                rows.append({"figure": name, **_row(panel[panel["kappa"] == kappa], quantity)})
+    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def panels_of(agents: Iterable[int], taus: Iterable[float]) -> list[tuple[int, float]]:
+    """The panels of a figure: every n with every tau, in the order given."""
+    taus = list(taus)
+    return [(n, tau) for n in agents for tau in taus]
+
+
+def select(curves: pd.DataFrame, agents: int, tau: float, kappas: Sequence[int] | None = None) -> pd.DataFrame:
+    """The rows of one panel; ResultsError if a kappa has none or if there is more than one reading."""
+    readings = sorted(set(curves["reading"]))
+    if len(readings) != 1:
+        raise ResultsError(f"column reading: {readings} is not allowed; curves of exactly one reading")
+    panel = curves[(curves["agents"] == agents) & (curves["tau"] == tau)]
+    wanted = sorted(set(panel["kappa"])) if kappas is None else kappas
+    missing = [kappa for kappa in wanted if kappa not in set(panel["kappa"])]
+    if panel.empty or missing:
+        lacking = f", kappa {', '.join(map(str, missing))}" if missing else ""
+        raise ResultsError(f"reading {readings[0]}: no curves for agents {agents}, tau {tau}{lacking}")
+    return panel[panel["kappa"].isin(wanted)]
+
+
+def matrix(curves: pd.DataFrame, column: str) -> np.ndarray:
+    """A column of the runs of one panel and kappa, shape (seeds, outer loops + 1), seeds ascending."""
+    if column not in curves:
+        raise ResultsError(f"quantity: {column!r} is not allowed; one of {', '.join(QUANTITIES)}")
+    seeds = curves["seed"].nunique()
+    return curves.sort_values(["seed", "outer_loop"])[column].to_numpy().reshape(seeds, -1)
+
+
+def quartiles(values: np.ndarray) -> np.ndarray:
+    """The 25, 50 and 75 % quantiles over the first axis (seeds)."""
+    return np.quantile(values, [0.25, 0.5, 0.75], axis=0)
+
+
+def area(curves: np.ndarray) -> np.ndarray:
+    """Area under each row over the outer loops, divided by their number: a mean reward."""
+    return np.trapezoid(curves, axis=1) / (curves.shape[1] - 1)
+
+
+def improved(curves: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Whether each row's last value exceeds its first; `errors` are the standard errors of the values."""
+    return curves[:, -1] - curves[:, 0] > CLEAR * np.hypot(errors[:, -1], errors[:, 0])
+
+
+def loops_to(curves: np.ndarray, share: float) -> np.ndarray:
+    """First loop of each row with at least `share` (below 1) of the row's improvement; every row must improve."""
+    goals = curves[:, :1] + share * (curves[:, -1:] - curves[:, :1])
+    return np.argmax(curves >= goals, axis=1)
+
+
+def method_of(curves: pd.DataFrame) -> str:
+    """How J was computed in these rows: exact, monte_carlo, or both."""
+    return " and ".join(sorted(set(curves["method"])))
+
+
+def seeds_of(curves: pd.DataFrame) -> str:
+    """Number of seeds in words: `10 seeds`, or `8 to 10 seeds` where it differs between panels or kappas."""
+    counts = sorted(set(curves.groupby(["agents", "tau", "kappa"])["seed"].nunique()))
+    if len(counts) > 1:
+        return f"{counts[0]} to {counts[-1]} seeds"
+    return f"{counts[0]} seed" + "s" * (counts[0] != 1)
+
+
+def method_text(curves: pd.DataFrame) -> str:
+    """How J was computed, in words, by number of agents where that differs."""
+    words = {"exact": "exact", "monte_carlo": "simulated"}
+    by_agents = {n: method_of(group) for n, group in curves.groupby("agents")}
+    groups = {
+        method: [str(n) for n in by_agents if by_agents[n] == method] for method in sorted(set(by_agents.values()))
+    }
+    parts = []
+    for method, agents in groups.items():
+        where = f" at n = {', '.join(agents)}" if len(groups) > 1 else ""
+        parts.append(" and ".join(words[word] for word in method.split(" and ")) + where)
+    return f"J {', '.join(parts)}"
+
+
+def quantity_name(curves: pd.DataFrame, quantity: str) -> str:
+    """What a quantity is called; `reported` says so where it is not the J of (2)."""
+    if quantity == "reported" and not (curves["reported"] == curves["regularized"]).all():
+        return "Regularised reward with entropy weight τ per agent"
+    return QUANTITIES[quantity]
+
+
+def read_figures(path: str | os.PathLike) -> dict[str, dict[str, Any]]:
+    """The figures in a JSON file, for `summarize`."""
+    try:
+        figures = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ResultsError(f"{path}: not a JSON file: {error}") from error
+    shape = '{"figure1": {"agents": [8], "taus": [0.05], "quantity": "reported"}, ...}'
+    if not isinstance(figures, dict) or not all(isinstance(figure, dict) for figure in figures.values()):
+        raise ResultsError(f"{path}: {figures!r} is not allowed; figures like {shape}")
+    for name, figure in figures.items():
+        unknown = sorted(set(figure) - {"agents", "taus", "quantity", "kappas"})
+        missing = sorted({"agents", "taus"} - set(figure))
+        lists = [key for key in ("agents", "taus", "kappas") if not isinstance(figure.get(key, []), list)]
+        for problem, keys in (("no such key", unknown), ("missing", missing), ("not a list", lists)):
+            if keys:
+                raise ResultsError(f"{path}: {name}: {keys[0]}: {problem}; figures like {shape}")
+    return figures
+
+
+def _row(curves: pd.DataFrame, quantity: str) -> dict[str, Any]:
+    values, errors = matrix(curves, quantity), matrix(curves, f"{quantity}_se")
+    row = {name: curves[name].iloc[0] for name in ("reading", "graph", "agents", "tau", "kappa")}
+    row |= {"quantity": quantity, "seeds": values.shape[0], "outer_loops": values.shape[1] - 1}
+    row |= {"method": method_of(curves), "initial": np.median(values[:, 0]), "final_se": errors[:, -1].max()}
+    row |= _quartile_columns("final", values[:, -1]) | _quartile_columns("auc", area(values))
+    better = values[improved(values, errors)]
+    row["improved"] = len(better)
+    for share in SHARES:
+        row |= _quartile_columns(f"loops{share:.0%}".rstrip("%"), loops_to(better, share))
+    return row
+
+
+def _quartile_columns(name: str, values: np.ndarray) -> dict[str, float]:
+    low, middle, high = quartiles(values) if len(values) else (np.nan,) * 3
+    return {f"{name}_median": middle, f"{name}_q1": low, f"{name}_q3": high}
+
+
+class Shown(NamedTuple):
+    """A column of the printed table: its heading in Markdown and LaTeX, its alignment and its text for a row."""
+
+    heading: str
+    latex: str
+    align: str
+    text: Callable[[Mapping[str, Any]], str]
+
+
+def reward(value: float) -> str:
+    """A reward as printed: three decimals."""
+    return "–" if np.isnan(value) else f"{value:.3f}"
+
+
+def loops(value: float) -> str:
+    """A number of loops as printed: at most one decimal, an en dash where it is missing."""
+    return "–" if np.isnan(value) else f"{value:.1f}".removesuffix(".0")
+
+
+def with_quartiles(name: str, text: Callable[[float], str]) -> Callable[[Mapping[str, Any]], str]:
+    """Text of a row's median with its quartiles: `37.512 [37.498, 37.530]`."""
+
+    def cell(row: Mapping[str, Any]) -> str:
+        middle, low, high = (row[f"{name}_{part}"] for part in ("median", "q1", "q3"))
+        return text(middle) if np.isnan(middle) else f"{text(middle)} [{text(low)}, {text(high)}]"
+
+    return cell
+
+
+SHOWN: list[Shown] = [
+    Shown("Figure", "Figure", "l", lambda row: str(row["figure"]).removeprefix("figure")),
+    Shown("Quantity", "Quantity", "l", lambda row: str(row["quantity"])),
+    Shown("n", "$n$", "r", lambda row: f"{row['agents']}"),
+    Shown("τ", r"$\tau$", "r", lambda row: f"{row['tau']:g}"),
+    Shown("κ", r"$\kappa$", "r", lambda row: f"{row['kappa']}"),
+    Shown("J", "$J$", "l", lambda row: row["method"].replace("monte_carlo", "simulated")),
+    Shown("Seeds", "Seeds", "r", lambda row: f"{row['seeds']}"),
+    Shown("Loop 0", "Loop 0", "r", lambda row: reward(row["initial"])),
+    Shown("Final", "Final", "r", with_quartiles("final", reward)),
+    Shown("Mean over loops", "Mean over loops", "r", with_quartiles("auc", reward)),
+    Shown("Improved", "Improved", "r", lambda row: f"{row['improved']}"),
+    Shown("Loops to 50 %", r"Loops to 50\,\%", "r", with_quartiles("loops50", loops)),
+    Shown("Loops to 90 %", r"Loops to 90\,\%", "r", with_quartiles("loops90", loops)),
+]
+"""The printed table, column by column; add an entry to print a further column of the summary."""
+
+
+def note(table: pd.DataFrame) -> str:
+    """What the printed table's entries mean, in one paragraph."""
+    readings = ", ".join(sorted(set(table["reading"])))
+    text = (
+        f"Reading {readings}. Rewards are discounted sums averaged over the initial distribution: median "
+        "[25 %, 75 % quartile] over the seeds. Mean over loops: area under the curve divided by the number of outer "
+        "loops. Improved: seeds whose final value exceeds their value at loop 0"
+    )
+    largest = table["final_se"].max()
+    if largest > 0:
+        text += f" (simulated J: by more than {CLEAR:g} standard errors; the largest of a final value is {largest:.2g})"
+    return f"{text}. Loops to 50 % and 90 % of a run's own improvement, over the improved seeds only."
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    """The printed table in Markdown, without the note."""
+    lines = [[column.heading for column in SHOWN], ["---" if c.align == "l" else "---:" for c in SHOWN]]
+    lines += [[column.text(row) for column in SHOWN] for row in table.to_dict("records")]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def to_latex(table: pd.DataFrame) -> str:
+    """The printed table as a LaTeX tabular; needs the package booktabs."""
+    lines = [rf"\begin{{tabular}}{{{''.join(column.align for column in SHOWN)}}}", r"\toprule"]
+    lines.append(" & ".join(column.latex for column in SHOWN) + r" \\")
+    previous = None
+    for row in table.to_dict("records"):
+        panel = (row["figure"], row["agents"], row["tau"])
+        if panel != previous:
+            same_figure = previous is not None and previous[0] == panel[0]
+            lines.append(r"\addlinespace" if same_figure else r"\midrule")
+            previous = panel
+        lines.append(" & ".join(_escape(column.text(row)) for column in SHOWN) + r" \\")
+    return "\n".join([f"% {note(table)}", *lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def write(table: pd.DataFrame, csv: str | os.PathLike, markdown: str | os.PathLike, latex: str | os.PathLike) -> None:
+    """Write the table as CSV (every column, full precision), Markdown and LaTeX (as printed, with the note)."""
+    atomic_write(csv, table.to_csv(index=False, lineterminator="\n"))
+    atomic_write(markdown, f"{to_markdown(table)}\n{note(table)}\n")
+    atomic_write(latex, to_latex(table))
+
+
+def _escape(text: str) -> str:
+    for character in "_%&#":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("–", "--")
