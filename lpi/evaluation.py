@@ -94,10 +94,10 @@ def localized_td(
     walk = Walk(*integers, np.zeros(n), np.array([0, -1, 0]), np.zeros(1))
     scale, shift = step_size
     starts = -(-updates // episode_length) * (1 + (len(model.rho_weights) > 1))
-    offsets = policy_row_offsets(policy_states, model.actions)
+    thresholds, offsets = action_thresholds(policy, policy_states, model.actions)
     for rows in _blocks(updates + starts):
         _td_block(
-            model, q, policy, policy_states, offsets, bonus, walk, rng.random((rows, 2 * n)), updates, episode_length,
+            model, q, thresholds, offsets, policy_states, bonus, walk, rng.random((rows, 2 * n)), updates, episode_length,
             reward_at == "arrival", scale, -1.0 if shift is None else float(shift),
         )  # fmt: skip
     return float(walk.error[0]) / (n * updates)
@@ -113,6 +113,28 @@ def _blocks(rows: int):
 def policy_row_offsets(index: LocalIndex, actions: np.ndarray) -> np.ndarray:
     """Where each agent's block begins in a flat policy, shape (n,)."""
     return np.concatenate(([0], np.cumsum(index.size * actions)[:-1]))
+
+
+def action_thresholds(policy: np.ndarray, index: LocalIndex, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cumulative probabilities of a flat policy but each row's last, and where each agent's rows begin."""
+    thresholds = np.empty(int((index.size * (actions - 1)).sum()))
+    _accumulate(policy, index.size, actions, thresholds)
+    return thresholds, policy_row_offsets(index, actions - 1)
+
+
+@njit(cache=True)
+def _accumulate(policy, rows, actions, thresholds):
+    at = 0
+    to = 0
+    for i in range(len(actions)):
+        for _ in range(rows[i]):
+            total = 0.0
+            for _ in range(actions[i] - 1):
+                total += policy[at]
+                thresholds[to] = total
+                at += 1
+                to += 1
+            at += 1
 
 
 @njit(cache=True)
@@ -169,20 +191,22 @@ def draw_next(model, uniforms, state, action, target):
 
 
 @njit(inline="always")
-def draw_actions(model, policy, index, offsets, uniforms, state, row, action):
-    """a_i ~ zeta_i(. | s_{N_i^kappa}), one uniform number per agent; the policy's rows are left in `row`."""
+def draw_actions(model, thresholds, offsets, index, uniforms, state, row, action):
+    """a_i ~ zeta_i(. | s_{N_i^kappa}), one uniform number per agent; the policy's rows are left in `row`.
+
+    No branch depends on the draw: mispredictions cost more than the comparison itself.
+    """
     n = len(state)
     for i in range(n):
         r = 0
         for p in range(index.start[i], index.start[i + 1]):
             r += state[index.members[p]] * index.strides[p]
         row[i] = r
-        at = offsets[i] + r * model.actions[i]
+        width = model.actions[i] - 1
+        at = offsets[i] + r * width
         value = 0
-        total = policy[np.uint64(at)]
-        while value < model.actions[i] - 1 and uniforms[n + i] >= total:
-            value += 1
-            total += policy[np.uint64(at + value)]
+        for k in range(width):
+            value += uniforms[n + i] >= thresholds[np.uint64(at + k)]
         action[i] = value
 
 
@@ -207,7 +231,7 @@ def _regularized_reward(model, i, state, action, row, index, bonus):
 
 @njit(cache=True)
 def _td_block(
-    model, q, policy, index, offsets, bonus, walk, uniforms, updates, episode_length, arrival, scale, shift
+    model, q, thresholds, offsets, index, bonus, walk, uniforms, updates, episode_length, arrival, scale, shift
 ):  # fmt: skip
     n = len(model.actions)
     state, action, row, entry, reward = walk.state, walk.action, walk.row, walk.entry, walk.reward
@@ -225,7 +249,7 @@ def _td_block(
                 continue
             draw_initial(model, draws, max(component - 1, 0), state)
             component = 0
-            draw_actions(model, policy, index, offsets, draws, state, row, action)
+            draw_actions(model, thresholds, offsets, index, draws, state, row, action)
             for i in range(n):
                 entry[i] = _entry(q, i, state, action)
                 reward[i] = _regularized_reward(model, i, state, action, row, index, bonus)
@@ -233,7 +257,7 @@ def _td_block(
             continue
         draw_next(model, draws, state, action, next_state)
         state[:] = next_state
-        draw_actions(model, policy, index, offsets, draws, state, row, action)
+        draw_actions(model, thresholds, offsets, index, draws, state, row, action)
         if shift >= 0.0:
             alpha = scale / (done + shift)
         for i in range(n):

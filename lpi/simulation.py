@@ -20,6 +20,7 @@ from numba import njit
 from lpi.component import autonomous_component, independent_ranks
 from lpi.decoupled import DecoupledProblem
 from lpi.evaluation import (
+    action_thresholds,
     draw_actions,
     draw_component,
     draw_initial,
@@ -28,7 +29,6 @@ from lpi.evaluation import (
     policy_row_offsets,
 )
 from lpi.mdp import NetworkedMDP
-from lpi.network import LocalIndex
 from lpi.policy import LocalPolicy, policy_index
 
 _TAIL = 5e-4  # discounted weight of the steps that an episode leaves out
@@ -88,10 +88,11 @@ class Simulator:
         rows = self._steps + (len(mdp.rho.weights) > 1)
         samples = np.empty((self._episodes, 2))
         offsets = policy_row_offsets(self._index, mdp.actions)
+        thresholds = action_thresholds(flat_policy, self._index, mdp.actions)
         for first in range(0, self._episodes, _EPISODES_AT_ONCE):
             block = samples[first : first + _EPISODES_AT_ONCE]
             uniforms = rng.random((len(block), rows, 2 * n))
-            _episodes(self._model, self._baseline, flat_policy, self._index, offsets, excess, uniforms, block)
+            _episodes(self._model, self._baseline, flat_policy, offsets, thresholds, self._index, excess, uniforms, block)
         samples[:, 0] += self._baseline.unregularized
         samples[:, 1] += most.sum() / (1 - mdp.gamma)
         regularized = samples[:, 0] + tau * samples[:, 1]
@@ -142,7 +143,7 @@ def _offsets(tables) -> np.ndarray:
 
 
 @njit(cache=True, error_model="numpy")
-def _episodes(model, baseline, policy, index: LocalIndex, offsets, excess, uniforms, samples):
+def _episodes(model, baseline, policy, offsets, thresholds, index, excess, uniforms, samples):
     """Discounted sums of the score and of the entropy above its maximum, one row per episode."""
     n = len(model.actions)
     state, following = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
@@ -159,7 +160,7 @@ def _episodes(model, baseline, policy, index: LocalIndex, offsets, excess, unifo
             else:
                 draw_next(model, draws, state, action, following)
                 state[:] = following
-            draw_actions(model, policy, index, offsets, draws, state, row, action)
+            draw_actions(model, thresholds[0], thresholds[1], index, draws, state, row, action)
             joint = 0
             for i in range(n):
                 joint += baseline.label[i, state[i]] * baseline.stride[i]
