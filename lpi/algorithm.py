@@ -110,8 +110,9 @@ def train(
             model, q, policy, index, bonus, config.trajectory_length, episode, config.reward_at, step_size, rng
         )
         logs = uniform_logs if config.inner_start == "uniform" else logs
-        table = aggregated_q(plan, q)
-        policy, logs = multiplicative_weights(plan, table, logs, config.eta, config.tau, config.inner_steps)
+        policy, logs = multiplicative_weights(
+            plan, aggregated_q(plan, q), logs, config.eta, config.tau, config.inner_steps
+        )
         records.append(record(m, td_error))
         if progress is not None:
             progress(m)

@@ -1,8 +1,9 @@
 """Soft policy improvement: the aggregated Q function (11) and the multiplicative weights update (12).
 
-Both read tables only.  Adding to some Q_j a function of the state alone changes nothing here: it cancels in the
-normalisation Z of (12).  Line 6 of Algorithm 2 does just that, since beta >= kappa or not, its correction does not
-depend on an action; so this module takes the Q tables as TD(0) leaves them.
+Adding to Q^i a function of the state and of the others' actions changes nothing here: it cancels in the normalisation Z
+of (12).  Line 6 of Algorithm 2 adds a function of the state to every Q_j, so this module may take the Q tables as TD(0)
+leaves them.  And of Q^i it keeps only the gains Q^i(a_i, .) - Q^i(0, .) for a_i > 0: the table has |A_i| - 1 parts
+instead of |A_i|, and a Q_j that does not take a_i adds nothing.
 """
 
 from __future__ import annotations
@@ -16,31 +17,47 @@ from numba import njit
 from lpi.elementary import exp, log
 from lpi.evaluation import QTables, policy_row_offsets
 from lpi.mdp import NetworkedMDP
-from lpi.network import LocalIndex, digits, extended_index
+from lpi.network import LocalIndex, extended_index
+
+_LANES = 64  # rows worked on together: vectorised, and a block of a large table stays in the cache
 
 
-_LANES = 32  # rows worked on together: vectorised, and a block of the largest table stays in the cache
+class Sums(NamedTuple):
+    """In what order (11) is summed, and where the terms are read.
+
+    Q_j takes N_j^beta and is needed on N_i^kappa, so it varies with what these sets have in common alone.  The terms
+    of agent i are therefore summed on such sets, small ones first; a finished sum goes into the next set that contains
+    it; the last set of i is N_i^kappa.  The sources of a set are what it adds up: Q tables and sums.  Every set of i
+    contains i; its combinations are the joint actions of its other agents.  A sum has the layout (rows, |A_i| - 1,
+    combinations).
+    """
+
+    set_start: np.ndarray  # (n + 1,) int64: the sets of each agent
+    rows: np.ndarray  # (sets,) int64, joint states of the set
+    combinations: np.ndarray  # (sets,) int64
+    offset: np.ndarray  # (sets,) int64: where its sum begins among those of agent i
+    source_start: np.ndarray  # (sets + 1,) int64: the sources of each set
+    is_q: np.ndarray  # (sources,) bool: a Q table, not a sum
+    step: np.ndarray  # (sources,) int64: from the entry of a_i to that of a_i + 1
+    row_start: np.ndarray  # (sources,) int64 into row_at
+    row_at: np.ndarray  # int64, per source and row of its set: its entry for this row and actions 0
+    action_start: np.ndarray  # (sources,) int64 into action_at
+    action_at: np.ndarray  # int64, per source and combination of its set: what these actions add to that, a_i = 0
 
 
 class ImprovementPlan(NamedTuple):
-    """Where (11) and (12) read, for every agent: computed once a run.
+    """Where (11) and (12) read, for every agent: computed once a run."""
 
-    Pairs are the (i, j) with j in N_i^kappa, in order; pair p of agent i runs over ``start[i]..start[i + 1]``.  The
-    joint actions of N_i^kappa are ordered with those of the others first (ascending) and a_i last.
-    """
-
-    start: np.ndarray  # (n + 1,) int64
-    member: np.ndarray  # (pairs,) int64, the j of each pair
+    sums: Sums
     rows: np.ndarray  # (n,) int64, joint states of N_i^kappa
-    combinations: np.ndarray  # (n,) int64, joint actions of N_i^kappa
     actions: np.ndarray  # (n,) int64, |A_i|
-    state_start: np.ndarray  # (pairs,) int64 into q_base and policy_base
-    q_base: np.ndarray  # int64, per pair and row of i: Q_j's entry of the extended state at joint action 0
-    policy_base: np.ndarray  # int64, per pair and row of i: where pi_j(. | extended state) begins in the flat policy
-    action_start: np.ndarray  # (pairs,) int64 into q_action
-    q_action: np.ndarray  # int64, per pair and joint action of i: what the extended action adds to Q_j's entry
-    policy_offset: np.ndarray  # (n,) int64 into the flat policy
+    width: np.ndarray  # (n,) int64, |A_i| - 1 times the joint actions of N_i^kappa without i
     table_offset: np.ndarray  # (n + 1,) int64 into the aggregated tables
+    policy_offset: np.ndarray  # (n,) int64 into the flat policy
+    other_start: np.ndarray  # (n + 1,) int64 into other
+    other: np.ndarray  # int64, per agent i the j in N_i^kappa, j != i, that have a choice, descending
+    policy_start: np.ndarray  # int64, per i and j as in other, into policy_row
+    policy_row: np.ndarray  # int64, per i, j and row of i: the row of pi_j at the extended state
 
 
 def improvement_plan(
@@ -53,41 +70,34 @@ def improvement_plan(
     default_action: Sequence[int],
 ) -> ImprovementPlan:
     """Plan for kappa-hop policies and beta-hop Q tables; the defaults (Definition 6) have one entry per agent."""
-    inner, outer = mdp.network.neighbourhoods(kappa), mdp.network.neighbourhoods(beta)
-    offsets = policy_row_offsets(policy_states, mdp.actions)
-    member, q_base, policy_base, q_action, combinations = [], [], [], [], []
-    for i, around in enumerate(inner):
-        others = [j for j in around if j != i] + [i]
-        combinations.append(len(digits(others, mdp.actions)))
-        for j in around:
-            member.append(j)
-            state = extended_index(around, outer[j], mdp.states, default_state)
-            q_base.append(q.offset[j] + state * q.actions.size[j])
-            row = extended_index(around, inner[j], mdp.states, default_state)
-            policy_base.append(offsets[j] + row * mdp.actions[j])
-            q_action.append(extended_index(others, outer[j], mdp.actions, default_action))
-    sizes = [len(around) for around in inner]
-    combinations = np.array(combinations, dtype=np.int64)
+    inner = mdp.network.neighbourhoods(kappa)
+    others = [[j for j in reversed(around) if j != i and mdp.actions[j] > 1] for i, around in enumerate(inner)]
+    width = np.array([_count(mdp.actions, js) for js in others], dtype=np.int64) * (mdp.actions - 1)
+    pairs = [(i, j) for i, js in enumerate(others) for j in js]
+    start, row = _packed([extended_index(inner[i], inner[j], mdp.states, default_state) for i, j in pairs])
     return ImprovementPlan(
-        start=np.concatenate(([0], np.cumsum(sizes))),
-        member=np.array(member, dtype=np.int64),
+        sums=_sums(mdp, inner, mdp.network.neighbourhoods(beta), q, default_state, default_action),
         rows=policy_states.size,
-        combinations=combinations,
         actions=mdp.actions,
-        state_start=_starts(q_base),
-        q_base=np.concatenate(q_base),
-        policy_base=np.concatenate(policy_base),
-        action_start=_starts(q_action),
-        q_action=np.concatenate(q_action),
-        policy_offset=offsets,
-        table_offset=np.concatenate(([0], np.cumsum(policy_states.size * combinations))),
+        width=width,
+        table_offset=_ends(policy_states.size * width),
+        policy_offset=policy_row_offsets(policy_states, mdp.actions),
+        other_start=_ends([len(js) for js in others]),
+        other=np.array([j for _, j in pairs], dtype=np.int64),
+        policy_start=start,
+        policy_row=row,
     )
 
 
 def aggregated_q(plan: ImprovementPlan, q: QTables) -> np.ndarray:
-    """(11): Q^i(a_i, a_{N_i^kappa / i}, s_{N_i^kappa}) of all agents, flat; agent i's block is (rows, combinations)."""
-    table = np.zeros(plan.table_offset[-1])
-    _aggregate(plan, q.values, table)
+    """(11) for all agents: the gains Q^i(a_i, a_others, s) - Q^i(0, a_others, s), a_i > 0, flat.
+
+    The part of agent i consists of blocks of _LANES rows s_{N_i^kappa}, the last one shorter; the shape of a block is
+    (|A_i| - 1, joint actions of N_i^kappa without i, rows of the block).
+    """
+    table = np.empty(plan.table_offset[-1])
+    partial = np.empty(plan.sums.offset.max())  # the last set of an agent is not kept there
+    _aggregate(plan, q.values, partial, table)
     return table
 
 
@@ -107,100 +117,210 @@ def multiplicative_weights(
     Returns:
         The new policy and its logarithm, flat.
     """
-    current, following = log_policy.copy(), np.empty_like(log_policy)
-    policy, next_policy = np.empty_like(log_policy), np.empty_like(log_policy)
-    _exponentiate(current, policy)
-    scratch = np.empty(int(plan.combinations.max()) * _LANES)
-    weights = np.empty((int(plan.actions.max()), _LANES))
+    logits = _transposed(plan, log_policy, plan.rows, plan.actions)
+    policy, total = np.empty_like(logits), np.empty(plan.rows.sum())
+    _softmax(plan, logits, policy, total)
     for _ in range(steps):
-        _update(plan, table, current, policy, following, next_policy, eta, tau, scratch, weights)
-        current, following = following, current
-        policy, next_policy = next_policy, policy
-    return policy, current
+        _step(plan, table, policy, 1.0 - eta * tau, eta, logits)
+        _softmax(plan, logits, policy, total)
+    _normalise(plan, total, logits)
+    return _transposed(plan, policy, plan.actions, plan.rows), _transposed(plan, logits, plan.actions, plan.rows)
 
 
-def _starts(parts) -> np.ndarray:
-    return np.cumsum([0] + [len(part) for part in parts[:-1]], dtype=np.int64)
+def _sums(mdp: NetworkedMDP, inner, outer, q: QTables, default_state, default_action) -> Sums:
+    """From the kappa- and the beta-hop neighbourhoods."""
+    set_start, sets, sources = [0], [], []  # a source: is_q, step, row_at, action_at
+    for i, around in enumerate(inner):
+        offset, finished = 0, []
+        for members, tables in _sets(i, around, outer):
+            others = _without(i, members)
+            rows, combinations = _count(mdp.states, members), _count(mdp.actions, others)
+            sets.append((rows, combinations, offset, len(sources)))
+            for j in tables:
+                state = extended_index(members, outer[j], mdp.states, default_state)
+                action = extended_index([i, *others], outer[j], mdp.actions, default_action)
+                step = q.actions.strides[q.actions.start[j] + outer[j].index(i)]
+                sources.append((True, step, q.offset[j] + state * q.actions.size[j], action[:combinations]))
+            for held, begin in [item for item in finished if set(item[0]) <= set(members)]:
+                finished.remove((held, begin))
+                state = extended_index(members, held, mdp.states, default_state)
+                action = extended_index([i, *others], _without(i, held), mdp.actions, default_action)
+                step = _count(mdp.actions, _without(i, held))
+                row_at = begin + state * step * (int(mdp.actions[i]) - 1) - step  # a sum begins with a_i = 1
+                sources.append((False, step, row_at, action[:combinations]))
+            finished.append((members, offset))
+            offset += rows * combinations * (int(mdp.actions[i]) - 1)
+        set_start.append(len(sets))
+    rows, combinations, offsets, source_start = np.array(sets, dtype=np.int64).T.copy()
+    is_q, step, row_at, action_at = zip(*sources, strict=True)
+    return Sums(
+        np.array(set_start), rows, combinations, offsets, np.append(source_start, len(sources)), np.array(is_q),
+        np.array(step, dtype=np.int64), *_packed(row_at), *_packed(action_at),
+    )  # fmt: skip
 
 
-@njit(cache=True)
-def _exponentiate(logs, values):
-    for k in range(len(logs)):
-        values[k] = exp(logs[k])
+def _sets(i: int, around: tuple[int, ...], outer) -> list[tuple[tuple[int, ...], list[int]]]:
+    """What N_j^beta has in common with N_i^kappa, `around`, if it contains i: sets with their j's, subsets first.
+
+    The last set is N_i^kappa with j = i, whatever beta is.
+    """
+    sets = {around: [i]}
+    for j in _without(i, around):
+        if i in outer[j]:
+            sets.setdefault(tuple(k for k in around if k in outer[j]), []).append(j)
+    return sorted(sets.items(), key=lambda item: len(item[0]))
+
+
+def _without(i: int, members: Sequence[int]) -> list[int]:
+    return [j for j in members if j != i]
+
+
+def _count(values: np.ndarray, members: Sequence[int]) -> int:
+    """Number of joint values of some agents."""
+    return int(np.prod(values[list(members)]))
+
+
+def _ends(sizes) -> np.ndarray:
+    """0, and where each of several parts ends."""
+    return np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+
+
+def _packed(parts) -> tuple[np.ndarray, np.ndarray]:
+    """Where each part begins, and all parts one after another."""
+    return _ends([len(part) for part in parts])[:-1], np.concatenate([np.empty(0, dtype=np.int64), *parts])
+
+
+def _transposed(plan: ImprovementPlan, values: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """Each agent's (height, width) part of a flat policy turned into (width, height)."""
+    result = np.empty_like(values)
+    for begin, height, width in zip(plan.policy_offset, heights, widths, strict=True):
+        part = slice(begin, begin + height * width)
+        result[part].reshape(width, height)[:] = values[part].reshape(height, width).T
+    return result
 
 
 @njit(cache=True, error_model="numpy")
-def _aggregate(plan, values, table):
-    n = len(plan.rows)
-    for i in range(n):
-        width = plan.combinations[i]
-        for row in range(plan.rows[i]):
-            first_row = row - row % _LANES
-            lanes = min(_LANES, plan.rows[i] - first_row)
-            begin = plan.table_offset[i] + first_row * width + row - first_row
-            for pair in range(plan.start[i], plan.start[i + 1]):
-                base = plan.q_base[plan.state_start[pair] + row]
-                first = plan.action_start[pair]
-                for k in range(width):
-                    entry = base + plan.q_action[np.uint64(first + k)]
-                    table[np.uint64(begin + k * lanes)] += values[np.uint64(entry)]
-            for k in range(width):
-                table[np.uint64(begin + k * lanes)] /= n
-
-
-@njit(cache=True, error_model="numpy")
-def _update(plan, table, current, policy, following, next_policy, eta, tau, scratch, weights):
+def _aggregate(plan, values, partial, table):
+    sums = plan.sums
+    block = np.empty(plan.width.max() * _LANES)
+    share = 1.0 / len(plan.rows)
     for i in range(len(plan.rows)):
-        width = plan.combinations[i]
-        for first_row in range(0, plan.rows[i], _LANES):
-            lanes = min(_LANES, plan.rows[i] - first_row)
-            begin = plan.table_offset[i] + first_row * width
-            remaining = width
-            scratch[: width * lanes] = table[begin : begin + width * lanes]
-            for pair in range(plan.start[i], plan.start[i + 1]):
-                j = plan.member[pair]
-                if j == i:
-                    continue
-                choices = plan.actions[j]
-                base = plan.state_start[pair] + first_row
-                for r in range(lanes):
-                    at = plan.policy_base[base + r]
-                    for a in range(choices):
-                        weights[a, r] = policy[at + a]
-                remaining //= choices
-                _expect(weights, choices, remaining, lanes, scratch)
-            at = plan.policy_offset[i] + first_row * plan.actions[i]
-            _reweight(plan.actions[i], lanes, at, scratch, current, following, next_policy, eta, tau)
+        last = sums.set_start[i + 1] - 1
+        for held in range(sums.set_start[i], last + 1):
+            width = sums.combinations[held] * (plan.actions[i] - 1)
+            for first_row in range(0, sums.rows[held], _LANES):
+                lanes = min(_LANES, sums.rows[held] - first_row)
+                target, begin = (block, 0) if held == last else (partial, sums.offset[held] + first_row * width)
+                target[begin : begin + lanes * width] = 0.0
+                for source in range(sums.source_start[held], sums.source_start[held + 1]):
+                    combinations = sums.combinations[held]
+                    _add(sums, source, first_row, lanes, plan.actions[i], combinations, values, partial, target, begin)
+                if held == last:
+                    to = plan.table_offset[i] + first_row * width
+                    for k in range(width):
+                        for r in range(lanes):
+                            table[np.uint64(to + k * lanes + r)] = block[np.uint64(r * width + k)] * share
 
 
 @njit(error_model="numpy")
-def _expect(weights, choices, remaining, lanes, scratch):
-    """Expectation over the slowest action, in place: what a pass overwrites has been read."""
-    for k in range(remaining):
-        here = k * lanes
-        for r in range(lanes):
-            scratch[np.uint64(here + r)] *= weights[0, np.uint64(r)]
-        for a in range(1, choices):
-            there = (a * remaining + k) * lanes
-            for r in range(lanes):
-                scratch[np.uint64(here + r)] += weights[a, np.uint64(r)] * scratch[np.uint64(there + r)]
-
-
-@njit(error_model="numpy")
-def _reweight(count, lanes, begin, score, current, following, next_policy, eta, tau):
-    """(12) for the rows of one block: score[a * lanes + r] is E[Q^i(a, .)] in row r."""
+def _add(sums, source, first_row, lanes, actions, combinations, values, partial, target, begin):
+    """Add the gains that a source holds for some rows, in the layout (rows, |A_i| - 1, combinations)."""
+    action_at = sums.action_at
+    first = sums.action_start[source]
     for r in range(lanes):
-        at = begin + r * count
-        top = -np.inf
-        for a in range(count):
-            logit = (1.0 - eta * tau) * current[at + a] + eta * score[a * lanes + r]
-            following[at + a] = logit
-            top = max(top, logit)
-        total = 0.0
-        for a in range(count):
-            next_policy[at + a] = exp(following[at + a] - top)
-            total += next_policy[at + a]
-        shift = top + log(total)
-        for a in range(count):
-            next_policy[at + a] /= total
-            following[at + a] -= shift
+        base = sums.row_at[sums.row_start[source] + first_row + r]
+        for a in range(1, actions):
+            gain = a * sums.step[source]
+            if sums.is_q[source]:
+                for k in range(combinations):
+                    at = base + action_at[np.uint64(first + k)]
+                    target[np.uint64(begin + k)] += values[np.uint64(at + gain)] - values[np.uint64(at)]
+            else:
+                for k in range(combinations):
+                    at = base + gain + action_at[np.uint64(first + k)]
+                    target[np.uint64(begin + k)] += partial[np.uint64(at)]
+            begin += combinations
+
+
+@njit(cache=True, error_model="numpy")
+def _step(plan, table, policy, keep, eta, logits):
+    """The numerator of (12), as its logarithm; logits and policy have the layout (|A_i|, rows)."""
+    here, there = np.empty(plan.width.max() * _LANES), np.empty(plan.width.max() * _LANES)
+    weights = np.empty(plan.actions.max() * _LANES)
+    for i in range(len(plan.rows)):
+        rows = plan.rows[i]
+        for first_row in range(0, rows, _LANES):
+            lanes = min(_LANES, rows - first_row)
+            width = plan.width[i]
+            source, at, target, spare = table, plan.table_offset[i] + first_row * width, here, there
+            for pair in range(plan.other_start[i], plan.other_start[i + 1]):
+                j = plan.other[pair]
+                where = plan.policy_start[pair] + first_row
+                for a in range(1, plan.actions[j]):
+                    begin = plan.policy_offset[j] + a * plan.rows[j]
+                    for r in range(lanes):
+                        weights[np.uint64((a - 1) * lanes + r)] = policy[np.uint64(begin + plan.policy_row[where + r])]
+                width //= plan.actions[j]
+                _expect(weights, plan.actions[j], width, lanes, source, at, target)
+                source, at, target, spare = target, 0, spare, target
+            for a in range(plan.actions[i]):
+                to = plan.policy_offset[i] + a * rows + first_row
+                for r in range(lanes):
+                    logits[np.uint64(to + r)] = keep * logits[np.uint64(to + r)] if keep > 0.0 else 0.0  # 0^0 = 1
+                if a > 0:
+                    first = at + (a - 1) * lanes
+                    for r in range(lanes):
+                        logits[np.uint64(to + r)] += eta * source[np.uint64(first + r)]
+
+
+@njit(error_model="numpy")
+def _expect(weights, actions, width, lanes, source, at, target):
+    """Expectation over the fastest action: the value at action 0 plus the others' gains, weights[a - 1, lane] each."""
+    for k in range(width):
+        to = k * lanes
+        first = at + k * actions * lanes
+        second = first + lanes
+        for r in range(lanes):
+            base = source[np.uint64(first + r)]
+            target[np.uint64(to + r)] = base + weights[np.uint64(r)] * (source[np.uint64(second + r)] - base)
+        for a in range(2, actions):
+            further = first + a * lanes
+            weight = (a - 1) * lanes
+            for r in range(lanes):
+                gain = source[np.uint64(further + r)] - source[np.uint64(first + r)]
+                target[np.uint64(to + r)] += weights[np.uint64(weight + r)] * gain
+
+
+@njit(cache=True, error_model="numpy")
+def _softmax(plan, logits, policy, total):
+    """Policy from logits; these lose their largest value, and the logarithm of `total` is what else normalises them."""
+    first = 0
+    for i in range(len(plan.rows)):
+        rows, actions, begin = plan.rows[i], plan.actions[i], plan.policy_offset[i]
+        top = logits[begin : begin + rows].copy()
+        for a in range(1, actions):
+            for r in range(rows):
+                top[r] = max(top[r], logits[np.uint64(begin + a * rows + r)])
+        total[first : first + rows] = 0.0
+        for a in range(actions):
+            at = begin + a * rows
+            for r in range(rows):
+                logits[np.uint64(at + r)] -= top[r]
+                policy[np.uint64(at + r)] = exp(logits[np.uint64(at + r)])
+            for r in range(rows):
+                total[np.uint64(first + r)] += policy[np.uint64(at + r)]
+        for a in range(actions):
+            for r in range(rows):
+                policy[np.uint64(begin + a * rows + r)] /= total[np.uint64(first + r)]
+        first += rows
+
+
+@njit(cache=True, error_model="numpy")
+def _normalise(plan, total, logits):
+    first = 0
+    for i in range(len(plan.rows)):
+        for r in range(plan.rows[i]):
+            shift = log(total[first + r])
+            for a in range(plan.actions[i]):
+                logits[plan.policy_offset[i] + a * plan.rows[i] + r] -= shift
+        first += plan.rows[i]
