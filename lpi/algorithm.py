@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lpi.config import ConfigError, ReportingConfig, TrainingConfig
+from lpi.elementary import logarithms
 from lpi.evaluation import entropies, localized_td, q_tables
 from lpi.exact import Evaluator
 from lpi.improvement import aggregated_q, improvement_plan, multiplicative_weights
@@ -88,11 +89,11 @@ def train(
     q = q_tables(mdp, beta, start)
     plan = improvement_plan(mdp, index, kappa, beta, q, default_state, default_action)
     policy = uniform_table(mdp, kappa)
-    uniform_logs = -np.repeat(np.log(mdp.actions), index.size * mdp.actions)
+    uniform_logs = -np.repeat(logarithms(mdp.actions), index.size * mdp.actions)
     logs = uniform_logs
     episode = config.episode_length or config.trajectory_length
     step_size = (config.step_size, None) if config.step_schedule == "constant" else (config.step_h, config.step_t0)
-    most = np.repeat(np.log(np.maximum(mdp.actions, 2)), index.size)
+    most = np.repeat(logarithms(np.maximum(mdp.actions, 2)), index.size)
 
     def record(m: int, td_error: float) -> LoopRecord:
         entropy = entropies(policy, index, mdp.actions)
@@ -124,7 +125,7 @@ def q_start(mdp: NetworkedMDP, config: TrainingConfig) -> float:
     if config.q_start == "zero":
         return 0.0
     if config.q_start == "optimistic":
-        largest = mdp.reward_bound + mdp.agents * config.tau * float(np.log(mdp.actions.max()))
+        largest = mdp.reward_bound + mdp.agents * config.tau * float(logarithms(mdp.actions).max())
         return largest / (1 - mdp.gamma)
     return float(config.q_start)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lpi.network import GRAPHS
+
+_LARGEST = sys.float_info.max  # not math.isfinite, which fails on integers beyond it
 
 
 class ConfigError(ValueError):
@@ -240,7 +242,7 @@ def check_setting(key: str, value: Any) -> Any:
     elif isinstance(value, (list, tuple)):
         if "list" in kinds and value and all(_is_integer(v) and v >= 0 for v in value):
             return tuple(int(v) for v in value)
-    elif not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value):
+    elif not isinstance(value, bool) and isinstance(value, (int, float)) and abs(value) <= _LARGEST:
         value = int(value) if "integer" in kinds and float(value).is_integer() else value
         if _within(value, limits) and ("number" in kinds or ("integer" in kinds and _is_integer(value))):
             return float(value) if "number" in kinds else value
@@ -295,7 +297,7 @@ def unknown_key(key: str, known) -> str:
     """Message for a key that does not exist, with the nearest one that does."""
     close = difflib.get_close_matches(str(key), list(known), n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"
-    return f"{key}: no such key; {hint}"
+    return f"{' '.join(str(key).split())}: no such key; {hint}"
 
 
 def _check_together(settings: Settings) -> None:

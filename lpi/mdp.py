@@ -45,7 +45,7 @@ class ModelTables(NamedTuple):
 
 
 class NetworkedMDP:
-    """A networked MDP; validated once, then immutable.
+    """A networked MDP; validated once and not to be changed afterwards.
 
     Args:
         graph: `networkx.Graph` with nodes 0..n-1, or `Network`; undirected and connected.
@@ -79,7 +79,8 @@ class NetworkedMDP:
         for i, table in enumerate(self.transitions):
             local = tuple(int(self.states[j]) for j in self.network.neighbourhood(i, 1))
             _check_distributions(f"transitions[{i}]", table, (*local, int(self.actions[i]), int(self.states[i])))
-        self.rho = InitialDistribution.uniform(self.states) if rho is None else rho
+        rho = InitialDistribution.uniform(self.states) if rho is None else rho
+        self.rho = InitialDistribution(_frozen(rho.weights), tuple(_frozen(table) for table in rho.marginals))
         _check_distributions("rho weights", self.rho.weights, (len(self.rho.weights),))
         if len(self.rho.marginals) != n:
             raise ValueError(f"rho marginals: {len(self.rho.marginals)} tables; one per agent, {n}")

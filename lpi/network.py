@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+_LARGEST_TABLE = 2**40
 GRAPHS = ("line", "ring", "grid", "star", "tree", "erdos_renyi")
 
 
@@ -64,6 +65,8 @@ class Network:
         filled level by level; `star` has agent 0 in the centre; `erdos_renyi` joins each pair with probability
         2 log(n) / n, drawn again (seeds seed, seed + 1, ...) until the graph is connected.
         """
+        if agents < 1:
+            raise ValueError(f"agents: {agents} is not allowed; a network has at least 1 agent")
         if name == "line":
             return cls(agents, ((i, i + 1) for i in range(agents - 1)))
         if name == "ring":
@@ -132,6 +135,11 @@ def local_index(neighbourhoods: Sequence[Sequence[int]], values: Sequence[int]) 
         for j in reversed(neighbourhood):
             reversed_strides.append(total)
             total *= int(values[j])
+        if total > _LARGEST_TABLE:
+            raise ValueError(
+                f"hops: a neighbourhood of {len(neighbourhood)} agents has {float(total):.3g} joint values; no table "
+                f"of more than {_LARGEST_TABLE} rows is held, take fewer hops"
+            )
         members += neighbourhood
         strides += reversed(reversed_strides)
         start.append(len(members))

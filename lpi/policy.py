@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,10 +79,10 @@ class LocalPolicy:
                 names = sorted(name for name in file.files if name.startswith("table_"))
                 if "kappa" not in file.files or file["kappa"].shape != ():
                     raise ValueError("no kappa")
-                kappa, tables = int(file["kappa"]), [file[name] for name in names]
-        except OSError:
+                kappa, tables = int(file["kappa"]), [np.asarray(file[name], dtype=float) for name in names]
+        except (FileNotFoundError, IsADirectoryError, PermissionError):
             raise
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged archive fails in many ways, not all of them documented
             raise ValueError(f"policy: {path} is not a policy file written by lpi ({error})") from error
         return cls(mdp, kappa, tables)
 

@@ -19,6 +19,7 @@ from numba import njit
 
 from lpi.component import autonomous_component, independent_ranks
 from lpi.decoupled import DecoupledProblem
+from lpi.elementary import logarithms
 from lpi.evaluation import (
     action_thresholds,
     draw_actions,
@@ -83,7 +84,7 @@ class Simulator:
         mdp, n = self._mdp, self._mdp.agents
         rng = np.random.default_rng(self._seed)
         excess = entropies(flat_policy, self._index, mdp.actions)
-        most = np.log(mdp.actions)
+        most = logarithms(mdp.actions)
         excess -= np.repeat(most, self._index.size)
         rows = self._steps + (len(mdp.rho.weights) > 1)
         samples = np.empty((self._episodes, 2))
@@ -92,7 +93,9 @@ class Simulator:
         for first in range(0, self._episodes, _EPISODES_AT_ONCE):
             block = samples[first : first + _EPISODES_AT_ONCE]
             uniforms = rng.random((len(block), rows, 2 * n))
-            _episodes(self._model, self._baseline, flat_policy, offsets, thresholds, self._index, excess, uniforms, block)
+            _episodes(
+                self._model, self._baseline, flat_policy, offsets, thresholds, self._index, excess, uniforms, block
+            )
         samples[:, 0] += self._baseline.unregularized
         samples[:, 1] += most.sum() / (1 - mdp.gamma)
         regularized = samples[:, 0] + tau * samples[:, 1]
