@@ -13,8 +13,8 @@ import numpy as np
 
 from lpi.component import Component, states_of, sum_by_label
 from lpi.elementary import exponentials, logarithms
-from lpi.elimination import averaged, elimination, largest_table
-from lpi.krylov import gmres
+from lpi.elimination import averaged, elimination, probabilities
+from lpi.krylov import constants, gmres
 from lpi.mdp import NetworkedMDP
 from lpi.network import digits, extended_index
 
@@ -100,7 +100,6 @@ class DecoupledProblem:
     def _evaluate(self, policy, entropy, tolerance: float, start):
         """Discounted own reward and own entropy of every agent, each (joint, all ranks), and the error bound."""
         joint, gamma = self._joint, self._mdp.gamma
-        uniform_start = start is None
         kinds = {}
         for kind in (np.float64, np.float32):
             kinds[kind] = [
@@ -120,8 +119,9 @@ class DecoupledProblem:
         own = np.concatenate([_inner(t, r) for t, r in zip(policy, self._rewards, strict=True)], axis=1)
         targets, solved, bound = (own, np.concatenate(entropy, axis=1)), [], 0.0
         for k, target in enumerate(targets):
-            first = np.full(target.size, target.mean() / (1 - gamma)) if uniform_start else start[k].ravel()
-            values, residual, _ = gmres(operator, target.ravel(), first, tolerance * (1 - gamma))
+            first = np.zeros(target.size) if start is None else start[k].ravel()
+            limit = tolerance * (1 - gamma)
+            values, residual, _ = gmres(operator, target.ravel(), first, limit, constants(gamma, 1))
             solved.append(values.reshape(joint, -1))
             bound = max(bound, residual / (1 - gamma))
         return solved, bound
@@ -195,15 +195,14 @@ def _contract(kernel: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _component_expectation(mdp: NetworkedMDP, component: Component, columns: int):
     """values (joint component values, columns), flat -> their expectation over the component's next values."""
     plan = elimination(mdp.network.neighbourhoods(1), component.values)
-    kernel = np.concatenate([table.ravel() for table in component.transitions])
-    offset = np.cumsum([0] + [table.size for table in component.transitions[:-1]], dtype=np.int64)[plan.variable]
-    size = largest_table(plan) * columns
+    kernel, offset = probabilities(component.transitions)
+    size = plan.largest * columns
     kinds = (np.float64, np.float32)
     work = {kind: (kernel.astype(kind), np.empty(size, kind), np.empty(size, kind)) for kind in kinds}
 
     def expect(flat):
         typed, first, second = work[flat.dtype.type]
-        return averaged(plan, typed, offset, flat, columns, first, second)[: len(flat)]
+        return averaged(plan, typed, offset, flat, columns, first, second)
 
     return expect
 

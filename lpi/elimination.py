@@ -25,6 +25,7 @@ class Elimination(NamedTuple):
     kernel_row: np.ndarray  # int64: the row of v_k's distribution
     size: np.ndarray  # (steps,) int64, number of values of the step's variable
     rest: np.ndarray  # (steps,) int64, joint values of the variables after it
+    largest: int  # entries of the largest table on the way, the one that is averaged included
 
 
 def elimination(depends: Sequence[Sequence[int]], sizes: Sequence[int]) -> Elimination:
@@ -50,59 +51,85 @@ def elimination(depends: Sequence[Sequence[int]], sizes: Sequence[int]) -> Elimi
         np.concatenate([none, *kernel_row]),
         np.asarray(sizes, dtype=np.int64)[variables],
         np.array(rest, dtype=np.int64),
+        max([int(np.prod(sizes)), *(len(rows) * after for rows, after in zip(source_row, rest, strict=True))]),
     )
 
 
-def largest_table(elimination: Elimination) -> int:
-    """Entries of the largest table on the way."""
-    return int((np.diff(elimination.step) * elimination.rest).max(initial=1))
+def probabilities(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Distributions over the last axis, one table per variable, as `average` reads them, and where each begins."""
+    flat = [table[..., 1:].ravel() for table in tables]
+    return np.concatenate(flat), np.cumsum([0, *(len(table) for table in flat[:-1])], dtype=np.int64)
 
 
 @njit(cache=True, error_model="numpy")
 def averaged(plan, kernel, offset, values, inside, first, second):
-    """E over all variables of `values`, whose entries are blocks of `inside` numbers; valid until the next call.
-
-    `kernel` holds the distributions of variable k from `offset[k]` on; `first` and `second` are work space for
-    `largest_table(plan) * inside` numbers each.
-    """
-    return average(plan, kernel, offset, values, 0, inside, first, second)
+    """E over all variables of `values`, whose entries are blocks of `inside` numbers; valid until the next call."""
+    first[: len(values)] = values
+    return average(plan, kernel, offset, 1, inside, False, first, second)[: len(values)]
 
 
 @njit(error_model="numpy")
-def average(plan, kernel, offset, values, begin, inside, first, second):
-    """All steps of an elimination; each entry of `values` from `begin` on is a block of `inside` numbers."""
-    source, target = second, first
+def average(plan, kernel, offset, stride, inside, each, first, second):
+    """All steps of an elimination, from the table in `first`, whose entries are blocks of `inside` numbers.
+
+    The probability of value v >= 1 of variable k in a row of its distribution begins at ``kernel[offset[k] +
+    (row * (size[k] - 1) + v - 1) * stride]``: one number, or, if `each`, one for each number of an entry.  That of
+    value 0 is what is missing to 1.
+
+    Returns `first` or `second`, whichever ends up with the result; both hold `plan.largest * inside` numbers or more.
+    """
+    source, target = first, second
     for k in range(len(plan.size)):
-        block = plan.rest[k] * inside
-        choices = plan.size[k]
+        length = plan.rest[k] * inside
+        others = plan.size[k] - 1
+        begin = offset[plan.variable[k]]
         for r in range(plan.step[k], plan.step[k + 1]):
-            at = offset[k] + plan.kernel_row[r] * choices
-            to = (r - plan.step[k]) * block
-            if k == 0:
-                origin = begin + plan.source_row[r] * choices * block
-                _combine(values, origin, kernel, at, choices, block, target, to)
+            at = begin + plan.kernel_row[r] * others * stride
+            origin = plan.source_row[r] * (others + 1) * length
+            to = (r - plan.step[k]) * length
+            if each:
+                _combine_each(source, origin, kernel, at, stride, others, length, inside, target, to)
             else:
-                origin = plan.source_row[r] * choices * block
-                _combine(source, origin, kernel, at, choices, block, target, to)
+                _combine(source, origin, kernel, at, stride, others, length, target, to)
         source, target = target, source
     return source
 
 
 @njit(error_model="numpy")
-def _combine(source, origin, kernel, at, choices, block, target, to):
-    """target block = sum_v kernel[at + v] * v-th source block; one source a pass, which is what vectorises."""
-    if block == 2:  # most rows by far: spelled out, since a vectorised loop costs more to enter than these to do
-        x, y = 0.0 * kernel[at], 0.0 * kernel[at]
-        for v in range(choices):
-            weight = kernel[at + v]
-            x += weight * source[np.uint64(origin + 2 * v)]
-            y += weight * source[np.uint64(origin + 2 * v + 1)]
-        target[np.uint64(to)], target[np.uint64(to + 1)] = x, y
+def _combine(source, origin, kernel, at, stride, others, length, target, to):
+    """target = source_0 + sum_{v >= 1} p_v (source_v - source_0), blocks of `length` numbers."""
+    if length == 2:  # most rows by far: spelled out, since a vectorised loop costs more to enter than these to do
+        x, y = source[np.uint64(origin)], source[np.uint64(origin + 1)]
+        dx, dy = 0.0 * x, 0.0 * y
+        for v in range(1, others + 1):
+            weight = kernel[at + (v - 1) * stride]
+            dx += weight * (source[np.uint64(origin + 2 * v)] - x)
+            dy += weight * (source[np.uint64(origin + 2 * v + 1)] - y)
+        target[np.uint64(to)], target[np.uint64(to + 1)] = x + dx, y + dy
         return
     weight = kernel[at]
-    for x in range(block):
-        target[np.uint64(to + x)] = weight * source[np.uint64(origin + x)]
-    for v in range(1, choices):
-        weight = kernel[at + v]
-        for x in range(block):
-            target[np.uint64(to + x)] += weight * source[np.uint64(origin + v * block + x)]
+    for x in range(length):
+        base = source[np.uint64(origin + x)]
+        target[np.uint64(to + x)] = base + weight * (source[np.uint64(origin + length + x)] - base)
+    for v in range(2, others + 1):
+        weight = kernel[at + (v - 1) * stride]
+        for x in range(length):
+            difference = source[np.uint64(origin + v * length + x)] - source[np.uint64(origin + x)]
+            target[np.uint64(to + x)] += weight * difference
+
+
+@njit(error_model="numpy")
+def _combine_each(source, origin, kernel, at, stride, others, length, inside, target, to):
+    """`_combine` with a probability of its own for each of the `inside` numbers of an entry."""
+    for begin in range(0, length, inside):
+        a, b, z = origin + begin, origin + length + begin, to + begin
+        for x in range(inside):
+            base = source[np.uint64(a + x)]
+            target[np.uint64(z + x)] = base + kernel[np.uint64(at + x)] * (source[np.uint64(b + x)] - base)
+    for v in range(2, others + 1):
+        p = at + (v - 1) * stride
+        for begin in range(0, length, inside):
+            a, b, z = origin + begin, origin + v * length + begin, to + begin
+            for x in range(inside):
+                difference = source[np.uint64(b + x)] - source[np.uint64(a + x)]
+                target[np.uint64(z + x)] += kernel[np.uint64(p + x)] * difference

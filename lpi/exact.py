@@ -15,14 +15,17 @@ from numba import njit
 
 from lpi.component import Component, autonomous_component, independent_ranks, states_of
 from lpi.decoupled import DecoupledProblem, Solution
-from lpi.elimination import Elimination, average, elimination, largest_table
-from lpi.evaluation import entropies
-from lpi.krylov import BASIS, gmres
+from lpi.elimination import Elimination, average, elimination, probabilities
+from lpi.evaluation import entropies, policy_row_offsets
+from lpi.krylov import BASIS, Invariant, constants, gmres
 from lpi.mdp import NetworkedMDP
 from lpi.network import digits, extended_index
 from lpi.policy import LocalPolicy, policy_index
 
 MEMORY_LIMIT = 2 * 1024**3  # bytes that an evaluation may need
+_SAME = 1e-12  # transition probabilities that differ by less count as equal
+_BLOCK = 64  # states that are averaged together: enough to hide the loops' overhead, few enough for the cache
+_NARROW = 8  # values of the component below which a vectorised loop over them is not worth entering
 
 
 class Evaluation(NamedTuple):
@@ -31,40 +34,54 @@ class Evaluation(NamedTuple):
     regularized: float  # J with the entropy weight of (2)
     unregularized: float  # J with tau = 0
     error_bound: float  # on each of the two: the largest residual of (4) over 1 - gamma
-    values: np.ndarray  # (joint states, 2): V without entropy, and the discounted entropy; internal order of states
+    values: np.ndarray  # (joint ranks, joint component values, 2): V without entropy, and the discounted entropy
     sweeps: int  # applications of the transition operator
 
 
 class _Plan(NamedTuple):
-    """Everything about an MDP and kappa that evaluation needs besides the policy's tables."""
+    """Everything about an MDP and kappa that evaluation needs besides the policy's tables.
+
+    A joint state is a pair of joint ranks y and a joint value c of the component (`lpi.component`), y slowest; two
+    quantities per state lie side by side.  An agent's next rank depends on c and on the ranks that it reads, its row.
+    """
 
     outer: Elimination  # over the component's next values
     outer_kernel: np.ndarray
     outer_offset: np.ndarray
-    inner: Elimination  # over the ranks within a value of the component
-    inner_offset: np.ndarray  # (n,) int64 into the inner kernel
-    inner_base: np.ndarray  # (n, component values) int64: row block of each joint value of the component
-    components: int
-    ranks: int
-    buffer: int
-    policy_rows: tuple[np.ndarray, ...]  # per agent: policy row of each row of its inner kernel
-    rank_kernels: tuple[np.ndarray, ...]  # per agent: P(rank' | row, a), shape (rows, |A_i|, ranks_i)
-    local_row: np.ndarray  # (n, joint states) int32: each agent's policy row in each joint state
-    rewards: np.ndarray  # per agent and (policy row, own action): r_i, flat as the policy
-    rho: np.ndarray  # (joint states,)
+    inner: Elimination  # over the next ranks
+    inner_offset: np.ndarray  # (n,) int64 into the closed-loop kernel, see `_close_loop`
+    inner_size: int
+    components: int  # joint values of the component
+    ranks: int  # joint ranks
+    blocks: tuple[int, int]  # how many y the outer average takes at a time, how many c the inner one
+    buffer: int  # numbers in the largest table
+    choices: np.ndarray  # (n,) int64: ranks of each agent
+    rows: np.ndarray  # (n,) int64: rows of each agent
+    row: np.ndarray  # (n, ranks) int32: each agent's row in each y
+    local: np.ndarray  # (n, components) int64: where agent and c begin in the next two
+    policy_row: np.ndarray  # int32 by agent, component values around it and row: row in the agent's policy table
+    model_row: np.ndarray  # int32, shape as policy_row: row in the agent's block of the next
+    model: np.ndarray  # by agent: P(rank' | s_{N_i}, a) for rank' >= 1, shape (joint states, |A_i|, ranks_i - 1)
+    model_offset: np.ndarray  # (n,) int64
+    rewards: np.ndarray  # r_i by agent and (policy row, own action), flat as the policy
+    rho: np.ndarray  # (ranks, components)
 
 
-class _Work:
-    """The transition operator of one policy in one precision, with its buffers."""
+class _Operator:
+    """I - gamma P on arrays of float64 and of float32, where P averages over the next joint state."""
 
-    def __init__(self, plan: _Plan, kernel: np.ndarray, kind: type):
-        self._plan, self._kernel = plan, kernel.astype(kind)
-        self._outer_kernel = plan.outer_kernel.astype(kind)
-        self._buffers = np.empty(plan.buffer, dtype=kind), np.empty(plan.buffer, dtype=kind)
+    def __init__(self, plan: _Plan, kernel: np.ndarray, gamma: float):
+        self._plan, self._gamma = plan, gamma
+        self._work = {
+            kind: (
+                plan.outer_kernel.astype(kind), kernel.astype(kind), kind(gamma),
+                np.empty(plan.buffer, dtype=kind), np.empty(plan.buffer, dtype=kind),
+            )
+            for kind in (np.float64, np.float32)
+        }  # fmt: skip
 
-    def sweep(self, values: np.ndarray) -> np.ndarray:
-        """E[values(s') | s] for every joint state s, shape as `values`."""
-        return _sweep(self._plan, self._outer_kernel, self._kernel, values, *self._buffers)
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        return _apply(self._plan, values, *self._work[values.dtype.type])
 
 
 class Evaluator:
@@ -80,49 +97,60 @@ class Evaluator:
     """
 
     def __init__(self, mdp: NetworkedMDP, kappa: int, memory_limit: int = MEMORY_LIMIT):
-        if not fits(mdp, memory_limit):
-            needed, states = _memory(mdp), mdp.joint_states
+        needed, states = _memory(mdp, kappa, memory_limit), mdp.joint_states
+        if needed > memory_limit:
             raise ValueError(
                 f"exact evaluation: {states:.3g} joint states need {needed / 1e9:.3g} GB; at most "
                 f"{memory_limit / 1e9:.3g} GB, that is about {memory_limit / (needed / states):.3g} states, fit"
             )
         self._mdp, self._kappa = mdp, kappa
-        self._plan = _make_plan(mdp, kappa)
-        self._start: np.ndarray | None = None
+        self._plan = plan = _make_plan(mdp, kappa)
+        self._start = np.zeros(plan.ranks * plan.components * 2)
+        # functions of the component alone: the averages over the ranks leave them as they are
+        none = plan._replace(inner=elimination((), ()))
+        component = _Operator(none, np.zeros(0), mdp.gamma)
+
+        def solve(row, limit):
+            return gmres(component, row, np.zeros_like(row), limit, constants(mdp.gamma, 2))[0]
+
+        self._component = Invariant(plan.components * 2, solve)
 
     def evaluate(self, flat_policy: np.ndarray, tau: float, tolerance: float = 1e-9) -> Evaluation:
         """J of a flat kappa-hop policy, each of regularised and unregularised within about `tolerance`."""
         plan, mdp = self._plan, self._mdp
-        kernel = _closed_loop(mdp, plan, flat_policy, self._kappa)
         index = policy_index(mdp, self._kappa)
-        stage = np.empty((2, int(index.offset[-1])))
-        stage[0] = _expected_rewards(flat_policy, plan.rewards, index.size, mdp.actions) / mdp.agents
-        stage[1] = entropies(flat_policy, index, mdp.actions)
-        target = _stage_values(plan.local_row, index.offset[:-1], stage).ravel()
-        work = {kind: _Work(plan, kernel, kind) for kind in (np.float64, np.float32)}
-
-        def residual_operator(values):
-            return values - values.dtype.type(mdp.gamma) * work[values.dtype.type].sweep(values)
-
-        start = np.zeros_like(target) if self._start is None else self._start
+        stage = np.empty((int(index.offset[-1]), 2))
+        stage[:, 0] = _expected_rewards(flat_policy, plan.rewards, index.size, mdp.actions) / mdp.agents
+        stage[:, 1] = entropies(flat_policy, index, mdp.actions)
+        offsets = policy_row_offsets(index, mdp.actions)
+        kernel, target = _close_loop(plan, flat_policy, offsets, index, mdp.actions, stage)
+        operator = _Operator(plan, kernel, mdp.gamma)
         limit = tolerance * (1 - mdp.gamma)
-        values, residual, sweeps = gmres(residual_operator, target, start, limit)
-        self._start = values
-        values = values.reshape(-1, 2)
-        unregularized = float((plan.rho * values[:, 0]).sum())
-        entropy = float((plan.rho * values[:, 1]).sum())
+        self._start, residual, sweeps = gmres(operator, target, self._start, limit, self._component)
+        values = self._start.reshape(plan.ranks, plan.components, 2)
+        unregularized = float((plan.rho * values[:, :, 0]).sum())
+        entropy = float((plan.rho * values[:, :, 1]).sum())
         bound = residual * (1 + tau) / (1 - mdp.gamma)
         return Evaluation(unregularized + tau * entropy, unregularized, bound, values, sweeps)
 
 
-def fits(mdp: NetworkedMDP, memory_limit: int = MEMORY_LIMIT) -> bool:
+def fits(mdp: NetworkedMDP, kappa: int = 1, memory_limit: int = MEMORY_LIMIT) -> bool:
     """Whether the MDP's joint state space is small enough for an `Evaluator`."""
-    return _memory(mdp) <= memory_limit
+    return _memory(mdp, kappa, memory_limit) <= memory_limit
 
 
-def _memory(mdp: NetworkedMDP) -> int:
-    """Bytes: two quantities in single precision per basis vector, some double-precision vectors, the row tables."""
-    return mdp.joint_states * (2 * 4 * (BASIS + 1) + 2 * 8 * 12 + 4 * mdp.agents)
+def _memory(mdp: NetworkedMDP, kappa: int, limit: int) -> int:
+    """Bytes: two quantities in single precision per basis vector and some in double; then the tables of the policy."""
+    needed = mdp.joint_states * (2 * 4 * (BASIS + 1) + 2 * 8 * 10)
+    if needed > limit:
+        return needed
+    component = _component(mdp)
+    components, ranks = int(np.prod(component.values)), [int(rank.max()) + 1 for rank in component.rank]
+    for i, around in enumerate(mdp.network.neighbourhoods(max(kappa, 1))):
+        local = int(np.prod([int(mdp.states[j]) for j in around]))
+        rows = int(np.prod([ranks[j] for j in around]))
+        needed += 3 * 8 * local + 2 * components * rows * (8 + (8 + 4) * (ranks[i] - 1))
+    return needed
 
 
 def evaluate(mdp: NetworkedMDP, policy: LocalPolicy, tau: float, tolerance: float = 1e-9) -> Evaluation:
@@ -149,44 +177,62 @@ def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9) -> Solution:
 
 
 def _make_plan(mdp: NetworkedMDP, kappa: int) -> _Plan:
-    n = mdp.agents
-    everyone, one_hop = range(n), mdp.network.neighbourhoods(1)
-    component = autonomous_component(mdp)
-    if component is None or not independent_ranks(mdp, component):
-        component = _no_component(mdp)
+    n, component = mdp.agents, _component(mdp)
+    everyone, one_hop, seen = range(n), mdp.network.neighbourhoods(1), mdp.network.neighbourhoods(kappa)
+    around = mdp.network.neighbourhoods(max(kappa, 1))
     values, ranks = component.values, np.array([rank.max() + 1 for rank in component.rank])
-    reads, seen = mdp.network.neighbourhoods(max(kappa, 1)), mdp.network.neighbourhoods(kappa)
+    models = [_rank_transitions(mdp, component, i) for i in everyone]
+    reads = [tuple(sorted({*seen[i], *_rank_parents(models[i], component, one_hop[i])})) for i in everyone]
     outer, inner = elimination(one_hop, values), elimination(reads, ranks)
-    policy_rows, rank_kernels, base, rewards = [], [], [], []
-    for i in everyone:
-        rows = int(np.prod(ranks[list(reads[i])]))
-        base.append(extended_index(everyone, reads[i], values, [0] * n) * rows)
-        policy_rows.append(_joint_index(component, reads[i], seen[i], mdp.states))
-        rank_kernels.append(_rank_kernel(mdp, component, i)[_joint_index(component, reads[i], one_hop[i], mdp.states)])
-        own = digits(seen[i], mdp.states)[:, seen[i].index(i)]
-        rewards.append(mdp.rewards[i][own].ravel())
-    sizes = [kernel.shape[0] * kernel.shape[2] for kernel in rank_kernels]
-    joint_values, joint_ranks = int(np.prod(values)), int(np.prod(ranks))
+    components, joint_ranks = int(np.prod(values)), int(np.prod(ranks))
+    blocks = min(_BLOCK, joint_ranks), min(_BLOCK, components) if components >= _NARROW else 1
+    rows = np.array([int(np.prod(ranks[list(reads[i])])) for i in everyone])
+    local_sizes = [int(np.prod(values[list(around[i])]) * rows[i]) for i in everyone]
+    outer_kernel, outer_offset = probabilities(component.transitions)
+    model, model_offset = probabilities(models)
+    inner_sizes = 2 * components * rows * (ranks - 1)
+
+    def joint_rows(target):
+        found = [_joint_index(component, around[i], reads[i], target[i], mdp.states) for i in everyone]
+        return np.concatenate(found).astype(np.int32)
+
     return _Plan(
         outer=outer,
-        outer_kernel=np.concatenate([table.ravel() for table in component.transitions]),
-        outer_offset=np.cumsum([0] + [table.size for table in component.transitions[:-1]], dtype=np.int64),
+        outer_kernel=outer_kernel,
+        outer_offset=outer_offset,
         inner=inner,
-        inner_offset=np.cumsum([0, *sizes[:-1]], dtype=np.int64),
-        inner_base=np.array(base),
-        components=joint_values,
+        inner_offset=_begins(inner_sizes),
+        inner_size=int(inner_sizes.sum()),
+        components=components,
         ranks=joint_ranks,
-        buffer=2 * max(largest_table(outer) * joint_ranks, largest_table(inner)),
-        policy_rows=tuple(policy_rows),
-        rank_kernels=tuple(rank_kernels),
-        local_row=np.array([_joint_index(component, everyone, seen[i], mdp.states) for i in everyone], dtype=np.int32),
-        rewards=np.concatenate(rewards),
+        blocks=blocks,
+        buffer=2 * max(outer.largest * blocks[0], inner.largest * blocks[1]),
+        choices=ranks,
+        rows=rows,
+        row=np.array([extended_index(everyone, reads[i], ranks, [0] * n) for i in everyone], dtype=np.int32),
+        local=_begins(local_sizes)[:, None]
+        + [extended_index(everyone, around[i], values, [0] * n) * rows[i] for i in everyone],
+        policy_row=joint_rows(seen),
+        model_row=joint_rows(one_hop),
+        model=model,
+        model_offset=model_offset,
+        rewards=np.concatenate(
+            [mdp.rewards[i][digits(seen[i], mdp.states)[:, seen[i].index(i)]].ravel() for i in everyone]
+        ),
         rho=_joint_rho(mdp, component),
     )
 
 
-def _no_component(mdp: NetworkedMDP) -> Component:
-    """The component that has one value: everything is rank."""
+def _begins(sizes) -> np.ndarray:
+    """Where each block begins when blocks of these sizes lie one after another."""
+    return np.cumsum([0, *sizes[:-1]], dtype=np.int64)
+
+
+def _component(mdp: NetworkedMDP) -> Component:
+    """The autonomous component, or, where there is none that helps, the one that has a single value: all is rank."""
+    component = autonomous_component(mdp)
+    if component is not None and independent_ranks(mdp, component):
+        return component
     return Component(
         label=tuple(np.zeros(int(size), dtype=np.int64) for size in mdp.states),
         rank=tuple(np.arange(int(size)) for size in mdp.states),
@@ -195,46 +241,47 @@ def _no_component(mdp: NetworkedMDP) -> Component:
     )
 
 
-def _rank_kernel(mdp: NetworkedMDP, component: Component, agent: int) -> np.ndarray:
-    """P(next rank | s_{N_i}, a_i), shape (joint states of N_i, |A_i|, ranks)."""
-    table = mdp.transitions[agent][..., states_of(component, agent)].sum(axis=-2)
-    return table.reshape(-1, *table.shape[-2:])
+def _rank_transitions(mdp: NetworkedMDP, component: Component, agent: int) -> np.ndarray:
+    """P(next rank | s_{N_i}, a_i), shape (|S_j| for j in N_i) + (|A_i|, ranks)."""
+    return mdp.transitions[agent][..., states_of(component, agent)].sum(axis=-2)
 
 
-def _joint_index(component: Component, source, target, states) -> np.ndarray:
-    """Index of the local states of `target` for each (values of `source`, ranks of `source`), values slowest."""
+def _rank_parents(table: np.ndarray, component: Component, around) -> list[int]:
+    """The agents in N_i whose ranks the next rank of an agent depends on, given the component."""
+    parents = []
+    for axis, j in enumerate(around):
+        by_rank = np.take(table, states_of(component, j), axis=axis)
+        if np.ptp(by_rank, axis=axis + 1).max() > _SAME:
+            parents.append(j)
+    return parents
+
+
+def _joint_index(component: Component, values_of, ranks_of, target, states) -> np.ndarray:
+    """Index of the local states of `target` for each (values of `values_of`, ranks of `ranks_of`), values slowest.
+
+    Shape (joint values, joint ranks); members of `target` outside `ranks_of` have rank 0.
+    """
     ranks = [int(rank.max()) + 1 for rank in component.rank]
-    value_digits, rank_digits = digits(source, component.values), digits(source, ranks)
-    index = np.zeros((len(value_digits), len(rank_digits)), dtype=np.int64)
+    values, ranks = digits(values_of, component.values), digits(ranks_of, ranks)
+    index = np.zeros((len(values), len(ranks)), dtype=np.int64)
     for j in target:
-        at = list(source).index(j)
+        value = values[:, list(values_of).index(j)]
+        rank = ranks[:, list(ranks_of).index(j)] if j in ranks_of else np.zeros(1, dtype=np.int64)
         index *= int(states[j])
-        index += states_of(component, j)[value_digits[:, at][:, None], rank_digits[:, at][None, :]]
+        index += states_of(component, j)[value[:, None], rank[None, :]]
     return index.ravel()
 
 
 def _joint_rho(mdp: NetworkedMDP, component: Component) -> np.ndarray:
-    joint = _joint_index(component, range(mdp.agents), range(mdp.agents), mdp.states)
+    everyone = range(mdp.agents)
+    joint = _joint_index(component, everyone, everyone, everyone, mdp.states)
     total = np.zeros(len(joint))
     for c, weight in enumerate(mdp.rho.weights):
         product = np.full(1, weight)
         for table in mdp.rho.marginals:
             product = np.multiply.outer(product, table[c]).ravel()
         total += product[joint]
-    return total
-
-
-def _closed_loop(mdp: NetworkedMDP, plan: _Plan, flat_policy: np.ndarray, kappa: int) -> np.ndarray:
-    """P(next rank | what is read) under the policy, all agents, flat."""
-    policy = LocalPolicy.from_flat(mdp, kappa, flat_policy)
-    tables = []
-    for i, kernel in enumerate(plan.rank_kernels):
-        rows = policy.tables[i].reshape(-1, int(mdp.actions[i]))[plan.policy_rows[i]]
-        closed = rows[:, 0, None] * kernel[:, 0]
-        for a in range(1, kernel.shape[1]):
-            closed += rows[:, a, None] * kernel[:, a]
-        tables.append(closed.ravel())
-    return np.concatenate(tables)
+    return np.ascontiguousarray(total.reshape(int(np.prod(component.values)), -1).T)
 
 
 @njit(cache=True, error_model="numpy")
@@ -253,36 +300,83 @@ def _expected_rewards(policy, rewards, rows, actions):
 
 
 @njit(cache=True, error_model="numpy")
-def _stage_values(local_row, offset, stage):
-    """Sum over agents of both stage quantities in each joint state, shape (joint states, 2)."""
-    result = np.zeros((local_row.shape[1], 2))
-    for i in range(len(local_row)):
-        for s in range(local_row.shape[1]):
-            row = offset[i] + local_row[i, s]
-            result[s, 0] += stage[0, row]
-            result[s, 1] += stage[1, row]
-    return result
+def _close_loop(plan, policy, policy_offset, index, actions, stage):
+    """P(rank' | row, c) of every agent under a policy, and the sum over agents of their stage quantities.
+
+    The kernel holds, by agent, row, rank' >= 1 and c, the probability twice: once for each quantity of a state.
+    """
+    width = 2 * plan.components
+    kernel = np.empty(plan.inner_size)
+    target = np.zeros(plan.ranks * width)
+    for i in range(len(actions)):
+        others = plan.choices[i] - 1
+        own = np.empty((plan.rows[i], width))
+        for r in range(plan.rows[i]):
+            for c in range(plan.components):
+                at = plan.local[i, c] + r
+                row = plan.policy_row[at]
+                p = policy_offset[i] + row * actions[i]
+                m = plan.model_offset[i] + plan.model_row[at] * actions[i] * others
+                to = plan.inner_offset[i] + r * others * width + 2 * c
+                for v in range(others):
+                    total = 0.0
+                    for a in range(actions[i]):
+                        total += policy[p + a] * plan.model[m + a * others + v]
+                    kernel[to + v * width], kernel[to + v * width + 1] = total, total
+                own[r, 2 * c], own[r, 2 * c + 1] = stage[index.offset[i] + row, 0], stage[index.offset[i] + row, 1]
+        for y in range(plan.ranks):
+            r = plan.row[i, y]
+            for x in range(width):
+                target[y * width + x] += own[r, x]
+    return kernel, target
 
 
 @njit(cache=True, error_model="numpy")
-def _sweep(plan, outer_kernel, kernel, values, first, second):
-    """E[values(s') | s] for every joint state s; two quantities per state."""
-    inside = plan.ranks * 2
+def _apply(plan, values, outer_kernel, kernel, gamma, first, second):
+    """values - gamma E[values(s') | s] for every joint state s, two quantities each."""
     result = np.empty_like(values)
-    middle = values
-    if len(plan.outer.variable) > 0:
-        offset = plan.outer_offset[plan.outer.variable]
-        middle = average(plan.outer, outer_kernel, offset, values, 0, inside, first, second)[: len(values)].copy()
-    if len(plan.inner.variable) == 0:
-        return middle
-    offset = np.empty_like(plan.inner.variable)
-    for c in range(plan.components):
-        for k in range(len(offset)):
-            i = plan.inner.variable[k]
-            offset[k] = plan.inner_offset[i] + plan.inner_base[i, c] * plan.inner.size[k]
-        begin = c * inside
-        averaged = average(plan.inner, kernel, offset, middle, begin, 2, first, second)
-        result[begin : begin + inside] = averaged[:inside]
+    if len(plan.outer.size) > 0:
+        _average_component(plan, outer_kernel, values, result, first, second)
+    else:
+        result[:] = values
+    if len(plan.inner.size) > 0:
+        _average_ranks(plan, kernel, result, first, second)
+    for x in range(len(values)):
+        result[x] = values[x] - gamma * result[x]
     return result
 
 
+@njit(error_model="numpy")
+def _average_component(plan, kernel, values, result, first, second):
+    """Over c' for each y', a block of y' at a time; a block is transposed so that c' is slowest."""
+    width, most = 2 * plan.components, plan.blocks[0]
+    ranks = len(values) // width
+    for begin in range(0, ranks, most):
+        block = min(most, ranks - begin)
+        for strip in range(0, plan.components, 8):  # a cache line or two at a time
+            for y in range(block):
+                for c in range(strip, min(strip + 8, plan.components)):
+                    to, at = 2 * (c * block + y), (begin + y) * width + 2 * c
+                    first[np.uint64(to)], first[np.uint64(to + 1)] = values[np.uint64(at)], values[np.uint64(at + 1)]
+        found = average(plan.outer, kernel, plan.outer_offset, 1, 2 * block, False, first, second)
+        for strip in range(0, plan.components, 8):
+            for y in range(block):
+                for c in range(strip, min(strip + 8, plan.components)):
+                    at, to = 2 * (c * block + y), (begin + y) * width + 2 * c
+                    result[np.uint64(to)], result[np.uint64(to + 1)] = found[np.uint64(at)], found[np.uint64(at + 1)]
+
+
+@njit(error_model="numpy")
+def _average_ranks(plan, kernel, values, first, second):
+    """Over y' for each c, in place, a block of c at a time."""
+    width, most = 2 * plan.components, 2 * plan.blocks[1]
+    ranks = len(values) // width
+    for begin in range(0, width, most):
+        block = min(most, width - begin)
+        for y in range(ranks):
+            for x in range(block):
+                first[np.uint64(y * block + x)] = values[np.uint64(y * width + begin + x)]
+        found = average(plan.inner, kernel, plan.inner_offset + begin, width, block, block > 2, first, second)
+        for y in range(ranks):
+            for x in range(block):
+                values[np.uint64(y * width + begin + x)] = found[np.uint64(y * block + x)]

@@ -1,0 +1,298 @@
+"""Exact values and optima against brute force over all joint states."""
+
+from __future__ import annotations
+
+import itertools
+
+import joint
+import networkx as nx
+import numpy as np
+import oracles
+import pytest
+from builders import GRAPHS, random_mdp, random_policy, random_rows
+
+from lpi import exact, krylov
+from lpi.component import autonomous_component, independent_ranks
+from lpi.elimination import averaged, elimination, probabilities
+from lpi.network import Network
+from lpi.policy import LocalPolicy
+from lpi.spreading import INITIAL, MEANINGS, spreading_process
+
+TAU = 0.07
+CHAINS = {"line": nx.path_graph(3), "ring": nx.cycle_graph(3), "star": nx.star_graph(3), "tree": nx.path_graph(4)}
+# centralised J* under uniform rho: convention, agents, tau, J*
+PUBLISHED = [
+    ("failure", 4, 0.05, 39.49939149),
+    ("failure", 8, 0.02, 38.83022807),
+    ("failure", 8, 0.05, 41.50248975),
+    ("success", 4, 0.05, 37.13157699),
+    ("success", 8, 0.05, 37.55116226),
+    ("success", 8, 0.1, 42.95587901),
+]
+
+
+def spreading(graph, convention: str = "success", **more):
+    return spreading_process(graph, p1_means=convention, p2_means=convention, **more)
+
+
+def check(mdp, policy, tau: float = TAU) -> None:
+    """`exact.evaluate` agrees with brute force to 1e-9 and knows how far it may be off."""
+    found, expected = exact.evaluate(mdp, policy, tau), joint.evaluate(mdp, policy, tau)
+    assert found.regularized == pytest.approx(expected.regularized, rel=0, abs=1e-9)
+    assert found.unregularized == pytest.approx(expected.unregularized, rel=0, abs=1e-9)
+    assert 0 <= found.error_bound <= (1 + tau) * 1e-9 * (1 + 1e-12)
+
+
+# ------------------------------------------------------------------------------------------------ values of a policy
+
+
+@pytest.mark.parametrize("kappa", [0, 1, 2])
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_random_mdps_agree_with_brute_force(graph, kappa):
+    mdp = random_mdp(GRAPHS[graph], seed=kappa, components=1 + kappa)
+    check(mdp, random_policy(mdp, kappa, seed=1))
+
+
+@pytest.mark.parametrize("rho", INITIAL)
+@pytest.mark.parametrize("convention", MEANINGS)
+@pytest.mark.parametrize("graph", ["line", "star"])
+def test_the_spreading_process_agrees_with_brute_force(graph, convention, rho):
+    mdp = spreading(GRAPHS[graph], convention, rho=rho, rho_infected=0.2, rho_protected=0.9)
+    for kappa in range(3):
+        check(mdp, random_policy(mdp, kappa, seed=kappa))
+
+
+@pytest.mark.parametrize("block", [8, 17, 64])
+@pytest.mark.parametrize("kappa", [0, 1, 2])
+@pytest.mark.parametrize("graph", CHAINS)
+def test_mdps_that_decouple_agree_with_brute_force(graph, kappa, block, monkeypatch):
+    """More than two values and ranks, some agents with one; blocks that leave one or two joint values over, or none."""
+    monkeypatch.setattr(exact, "_BLOCK", block)
+    mdp = joint.decoupling_mdp(CHAINS[graph], seed=3)
+    assert autonomous_component(mdp).values.tolist() == [3, 2, 3, 2][: mdp.agents]
+    check(mdp, random_policy(mdp, kappa, seed=kappa))
+
+
+@pytest.mark.parametrize("values, ranks", [((3,), (1,)), ((2, 1), (2,)), ((4, 3), (1, 2))])
+def test_few_or_no_ranks_and_narrow_components(values, ranks):
+    mdp = joint.decoupling_mdp(nx.path_graph(3), seed=4, values=values, ranks=ranks)
+    check(mdp, random_policy(mdp, 1, seed=4))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 0.999])
+def test_any_discount(gamma):
+    mdp = random_mdp(GRAPHS["tree"], seed=5, gamma=gamma)
+    policy = random_policy(mdp, 1, seed=5)
+    found, expected = exact.evaluate(mdp, policy, TAU), joint.evaluate(mdp, policy, TAU)
+    assert found.regularized == pytest.approx(expected.regularized, rel=0, abs=2e-9)
+
+
+def test_policies_that_never_take_an_action():
+    mdp = spreading(GRAPHS["line"])
+    tables = [np.eye(2)[np.indices(table.shape[:-1]).sum(axis=0) % 2] for table in LocalPolicy.uniform(mdp, 1).tables]
+    check(mdp, LocalPolicy(mdp, 1, tables))
+
+
+@pytest.mark.parametrize("tolerance", [3e-1, 1e-2, 1e-4, 1e-7])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_error_bound_is_the_largest_residual_and_holds(tolerance, seed):
+    mdp = random_mdp(GRAPHS["line"], seed, gamma=0.95)
+    assert autonomous_component(mdp) is None  # so that joint states keep their order
+    policy = random_policy(mdp, 1, seed)
+    found, expected = exact.evaluate(mdp, policy, TAU, tolerance), joint.evaluate(mdp, policy, TAU)
+    transition, stage = joint.system(mdp, policy)
+    residual = np.abs(stage + mdp.gamma * transition @ found.values[:, 0] - found.values[:, 0]).max()
+    assert found.error_bound == pytest.approx(residual * (1 + TAU) / (1 - mdp.gamma), rel=1e-5, abs=1e-11)
+    assert found.error_bound <= (1 + TAU) * tolerance
+    assert np.abs(found.values[:, 0] - expected.states).max() * (1 + TAU) <= found.error_bound + 1e-11
+    assert abs(found.regularized - expected.regularized) <= found.error_bound + 1e-11
+    assert abs(found.unregularized - expected.unregularized) <= found.error_bound + 1e-11
+
+
+def test_a_warm_start_gives_the_same_value_in_fewer_sweeps():
+    mdp = spreading(nx.path_graph(5))
+    evaluator = exact.Evaluator(mdp, 1)
+    rng = np.random.default_rng(7)
+    policy = random_policy(mdp, 1, seed=7).flat().reshape(-1, 2)
+    for step in range(4):
+        warm = evaluator.evaluate(policy.ravel(), TAU, 1e-6)
+        cold = exact.Evaluator(mdp, 1).evaluate(policy.ravel(), TAU, 1e-6)
+        assert abs(warm.regularized - cold.regularized) <= warm.error_bound + cold.error_bound
+        assert abs(warm.unregularized - cold.unregularized) <= warm.error_bound + cold.error_bound
+        assert step == 0 or warm.sweeps < cold.sweeps
+        policy = policy + 1e-3 * rng.normal(size=(len(policy), 1)) * [1, -1]
+        policy = np.clip(policy, 0, 1)
+    again = evaluator.evaluate(policy.ravel(), TAU, 1e-6)
+    same = evaluator.evaluate(policy.ravel(), TAU, 1e-6)
+    assert same[:3] == again[:3] and same.sweeps == 1
+
+
+def test_the_same_arguments_give_the_same_bytes():
+    mdp = joint.decoupling_mdp(CHAINS["ring"], seed=8)
+    first, second = (exact.evaluate(mdp, random_policy(mdp, 1, seed=8), TAU) for _ in range(2))
+    assert first.values.tobytes() == second.values.tobytes()
+    assert first[:3] == second[:3]
+
+
+def test_too_many_joint_states_are_refused():
+    mdp = spreading(nx.path_graph(20))
+    assert not exact.fits(mdp)
+    with pytest.raises(ValueError, match=r"1\.1e\+12 joint states need \S+ GB; at most 2\.15 GB") as refused:
+        exact.evaluate(mdp, LocalPolicy.uniform(mdp, 0), TAU)
+    assert "\n" not in str(refused.value)
+
+
+def test_memory_counts_what_the_policies_see():
+    mdp = random_mdp(nx.path_graph(6), seed=9)
+    limit = next(size for size in range(0, 10**6, 1000) if exact.fits(mdp, 0, size))
+    exact.Evaluator(mdp, 0, limit)
+    assert not exact.fits(mdp, 5, limit)
+    with pytest.raises(ValueError, match="joint states need"):
+        exact.Evaluator(mdp, 5, limit)
+
+
+# ------------------------------------------------------------------------------------------------------------ optima
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.05])
+@pytest.mark.parametrize("convention", MEANINGS)
+def test_the_optimum_agrees_with_joint_soft_value_iteration(convention, tau):
+    mdp = spreading(nx.path_graph(3), convention)
+    found = exact.optimum(mdp, tau)
+    assert found.regularized == pytest.approx(joint.optimum(mdp, tau), rel=0, abs=1e-8)
+    assert 0 <= found.error_bound <= 1e-8
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.3])
+def test_the_optimum_of_a_random_mdp_that_decouples(tau):
+    mdp = joint.decoupling_mdp(CHAINS["line"], seed=10)
+    assert exact.optimum(mdp, tau).regularized == pytest.approx(joint.optimum(mdp, tau), rel=0, abs=1e-8)
+
+
+@pytest.mark.parametrize("convention, agents, tau, published", PUBLISHED)
+def test_the_optimum_of_the_experiment(convention, agents, tau, published):
+    found = exact.optimum(spreading(nx.path_graph(agents), convention), tau)
+    assert found.regularized == pytest.approx(published, rel=0, abs=1e-7)
+
+
+def test_the_optimal_policy_has_the_value_of_the_optimum():
+    """On a line of 3 it is a 2-hop policy."""
+    mdp = spreading(nx.path_graph(3))
+    found = exact.optimum(mdp, TAU)
+    component = autonomous_component(mdp)
+    tables = [np.empty((4, 4, 4, 2)) for _ in range(3)]
+    for s in itertools.product(range(4), repeat=3):
+        c = np.ravel_multi_index([component.label[i][s[i]] for i in range(3)], (2, 2, 2))
+        for i in range(3):
+            tables[i][s] = found.policy[i][c, component.rank[i][s[i]]]
+    evaluated = exact.evaluate(mdp, LocalPolicy(mdp, 2, tables), TAU)
+    assert evaluated.regularized == pytest.approx(found.regularized, rel=0, abs=1e-8)
+    assert evaluated.unregularized == pytest.approx(found.unregularized, rel=0, abs=1e-8)
+
+
+def test_an_optimum_that_is_not_available_is_refused():
+    with pytest.raises(ValueError, match="does not decouple"):
+        exact.optimum(random_mdp(GRAPHS["line"], seed=11), TAU)
+    with pytest.raises(ValueError, match=r"tau: -0\.1 is not allowed"):
+        exact.optimum(spreading(nx.path_graph(2)), -0.1)
+
+
+# --------------------------------------------------------------------------------------------------------- component
+
+
+@pytest.mark.parametrize("graph", [name for name in GRAPHS if name != "single"])
+def test_the_component_of_the_spreading_process_is_s1(graph):
+    mdp = spreading(GRAPHS[graph])
+    component = autonomous_component(mdp)
+    assert independent_ranks(mdp, component)
+    for i, around in enumerate(oracles.neighbourhoods(mdp, 1)):
+        assert component.label[i].tolist() == [0, 0, 1, 1]
+        assert component.rank[i].tolist() == [0, 1, 0, 1]
+        for c in itertools.product((0, 1), repeat=len(around)):
+            spread = 0.6 if any(c) else 0.0
+            np.testing.assert_allclose(component.transitions[i][c], [1 - spread, spread], rtol=0, atol=1e-15)
+
+
+def test_a_random_mdp_has_no_component():
+    assert autonomous_component(random_mdp(GRAPHS["ring"], seed=12)) is None
+
+
+@pytest.mark.parametrize("mdp", [spreading(GRAPHS["tree"]), joint.decoupling_mdp(CHAINS["star"], seed=13)])
+def test_the_component_is_found_after_renumbering_the_local_states(mdp):
+    renumbered, order = joint.renumbered(mdp, seed=14)
+    component, expected = autonomous_component(renumbered), autonomous_component(mdp)
+    assert component.values.tolist() == expected.values.tolist()
+    for i in range(mdp.agents):
+        pairs = set(zip(component.label[i].tolist(), expected.label[i][order[i]].tolist(), strict=True))
+        assert len(pairs) == component.values[i]
+    found, expected = (exact.evaluate(m, LocalPolicy.uniform(m, 1), TAU) for m in (renumbered, mdp))
+    assert found.regularized == pytest.approx(expected.regularized, rel=0, abs=1e-9)
+    assert found.unregularized == pytest.approx(expected.unregularized, rel=0, abs=1e-9)
+
+
+def test_ranks_that_are_drawn_with_the_component_are_not_used():
+    """The next value and rank of agent 0 are made dependent: there is a component, but nothing decouples."""
+    mdp = joint.decoupling_mdp(nx.path_graph(2), seed=15, values=(2,), ranks=(2,), actions=(2,))
+    component = autonomous_component(mdp)
+    table = mdp.transitions[0].copy()
+    swapped = [np.flatnonzero((component.label[0] == c) & (component.rank[0] == r))[0] for c, r in [(0, 0), (1, 1)]]
+    other = [np.flatnonzero((component.label[0] == c) & (component.rank[0] == r))[0] for c, r in [(0, 1), (1, 0)]]
+    moved = 0.5 * table[..., other].min(axis=-1)  # keeps what the next label's and the next rank's probabilities are
+    for state, sign in [*((s, 1) for s in swapped), *((s, -1) for s in other)]:
+        table[..., state] += sign * moved
+    coupled = type(mdp)(mdp.network, [table, mdp.transitions[1]], mdp.rewards, mdp.gamma, mdp.rho)
+    assert not independent_ranks(coupled, autonomous_component(coupled))
+    check(coupled, random_policy(coupled, 1, seed=15))
+    with pytest.raises(ValueError, match="does not decouple"):
+        exact.optimum(coupled, TAU)
+
+
+# -------------------------------------------------------------------------------------------------- the tools beneath
+
+
+@pytest.mark.parametrize("graph", ["ring", "star", "random"])
+def test_elimination_averages_over_a_product_of_distributions(graph):
+    network = Network.from_graph(GRAPHS[graph])
+    rng, around = np.random.default_rng(16), network.neighbourhoods(1)
+    sizes = [(2, 1, 3)[i % 3] for i in range(network.agents)]
+    tables = [random_rows(rng, (*(sizes[j] for j in members), sizes[i])) for i, members in enumerate(around)]
+    values = rng.normal(size=(*sizes, 5))
+    expected = np.empty_like(values)
+    for s in itertools.product(*(range(size) for size in sizes)):
+        product = values
+        for i, members in enumerate(around):
+            product = np.tensordot(tables[i][tuple(s[j] for j in members)], product, axes=1)
+        expected[s] = product
+    plan = elimination(around, sizes)
+    work = [np.empty(plan.largest * 5) for _ in range(2)]
+    found = averaged(plan, *probabilities(tables), values.ravel(), 5, *work)
+    np.testing.assert_allclose(found, expected.ravel(), rtol=0, atol=1e-14)
+
+
+def _chain(seed: int, groups: int = 6, size: int = 10):
+    """I - gamma P, where each of `groups` blocks of states moves to the next blocks whatever the state in it."""
+    rng = np.random.default_rng(seed)
+    between, within = random_rows(rng, (groups, groups)), random_rows(rng, (groups * size, groups, size))
+    chain = (np.repeat(between, size, axis=0)[:, :, None] * within).reshape(groups * size, -1)
+    # states in the order (position in the group, group)
+    order = np.arange(groups * size).reshape(groups, size).T.ravel()
+    return np.eye(len(chain)) - 0.97 * chain[np.ix_(order, order)], np.eye(groups) - 0.97 * between
+
+
+@pytest.mark.parametrize("limit", [1e-3, 1e-7, 1e-12])
+def test_gmres_solves_within_and_outside_the_invariant_subspace(limit):
+    matrix, between = _chain(17)
+    target = np.random.default_rng(17).normal(size=len(matrix))
+    invariant = krylov.Invariant(len(between), lambda row, _: np.linalg.solve(between, row))
+    for subspace in (invariant, krylov.constants(0.97, 1)):
+        found, largest, _ = krylov.gmres(lambda x: matrix.astype(x.dtype) @ x, target, 0 * target, limit, subspace)
+        assert largest <= limit
+        assert np.abs(target - matrix @ found).max() == pytest.approx(largest, rel=1e-6, abs=1e-14)
+
+
+def test_gmres_says_that_it_did_not_get_there():
+    matrix, _ = _chain(18)
+    with pytest.raises(ArithmeticError, match="GMRES: residual"):
+        krylov.gmres(lambda x: matrix.astype(x.dtype) @ x, matrix[1], matrix[0], -1.0, krylov.constants(0.97, 1))
+    with pytest.raises(ArithmeticError, match="nan"):
+        krylov.gmres(lambda x: x * np.nan, matrix[0], matrix[0], 1e-3, krylov.constants(0.97, 1))
