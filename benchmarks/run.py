@@ -114,7 +114,9 @@ def exact_times() -> list[dict]:
     for agents in (8, 15):
         lpi.exact.optimum(spreading(4), TAU)
         mdp = spreading(agents)
-        rows.append(figure(f"centralised optimum, n = {agents}", least(lambda m=mdp: lpi.exact.optimum(m, TAU), 1), "s"))
+        rows.append(
+            figure(f"centralised optimum, n = {agents}", least(lambda m=mdp: lpi.exact.optimum(m, TAU), 1), "s")
+        )
     return rows
 
 

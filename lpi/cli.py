@@ -162,7 +162,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     policy = LocalPolicy.load(options.policy, mdp)
     method = options.method
     if method == "auto":
-        method = "exact" if exact.fits(mdp) else "monte_carlo"
+        method = "exact" if exact.fits(mdp, policy.kappa) else "monte_carlo"
     if method == "exact":
         found = exact.evaluate(mdp, policy, settings.training.tau)
         _print(settings, found, "exact", error_bound=found.error_bound)

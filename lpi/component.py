@@ -19,7 +19,7 @@ class Component(NamedTuple):
     """Partition of each local state space into the values of the autonomous component."""
 
     label: tuple[np.ndarray, ...]  # per agent (|S_i|,) int64: the component's value in each local state
-    rank: tuple[np.ndarray, ...]  # per agent (|S_i|,) int64: position of each local state among those of its value
+    rank: tuple[np.ndarray, ...]  # per agent (|S_i|,) int64: number of each local state among those of its value
     values: np.ndarray  # (n,) int64, number of values of agent i's component
     transitions: tuple[np.ndarray, ...]  # per agent, shape (values_j for j in N_i) + (values_i,)
 
@@ -40,7 +40,7 @@ def autonomous_component(mdp: NetworkedMDP) -> Component | None:
             break
         labels = refined
     values = np.array([label.max() + 1 for label in labels], dtype=np.int64)
-    rank = [np.array([np.sum(label[:s] == label[s]) for s in range(len(label))]) for label in labels]
+    rank = [_aligned_ranks(mdp.transitions[i], labels[i]) for i in range(mdp.agents)]
     transitions = []
     for i in range(mdp.agents):
         around = mdp.network.neighbourhood(i, 1)
@@ -48,6 +48,26 @@ def autonomous_component(mdp: NetworkedMDP) -> Component | None:
         table = mdp.transitions[i][(*np.ix_(*first), 0)]
         transitions.append(sum_by_label(table, labels[i]))
     return Component(tuple(labels), tuple(rank), values, tuple(transitions))
+
+
+def _aligned_ranks(table: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Numbers 0, 1, ... of the local states of each value, such that equal numbers are equally likely given the value.
+
+    Otherwise `independent_ranks` would depend on how the local states happen to be numbered.
+    """
+    rows = table.reshape(-1, len(label))
+    given = np.stack([rows[:, label == c].sum(axis=1) for c in range(label.max() + 1)], axis=1)[:, label]
+    share = np.divide(rows, given, out=np.full(rows.shape, np.nan), where=given > 0)
+    rank, known = np.empty(len(label), dtype=np.int64), np.full((len(rows), len(label)), np.nan)
+    for c in range(label.max() + 1):
+        free = list(np.flatnonzero(label == c))
+        for r in range(len(free)):
+            fitting = (s for s in free if not (np.abs(share[:, s] - known[:, r]) > 10.0**-_DECIMALS).any())
+            state = next(fitting, free[0])
+            free.remove(state)
+            rank[state] = r
+            known[:, r] = np.where(np.isnan(known[:, r]), share[:, state], known[:, r])
+    return rank
 
 
 def independent_ranks(mdp: NetworkedMDP, component: Component) -> bool:

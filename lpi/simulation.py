@@ -6,7 +6,7 @@ Where the MDP has an autonomous component, the uniform policy's values are known
     J(zeta) = J(uniform) + E_zeta sum_t gamma^t E_{a ~ zeta(.|s(t))} [A^uniform(s(t), a)],
 
 only the discounted advantage over the uniform policy is simulated; its variance is a small fraction of the reward's.
-Without such a component the reward itself is simulated.  Actions enter through their expectation, not their sample.
+Without such a component the reward above its mean is simulated.  Actions enter through their expectation, not their sample.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Estimate(NamedTuple):
 class _Baseline(NamedTuple):
     """What is known without simulation, and what remains to be simulated."""
 
-    unregularized: float  # exact J of the reference; 0 without one
+    unregularized: float  # exact J of the reference, or of the constant mean reward where there is none
     score: np.ndarray  # per agent, value of the component of all agents, rank and own action: simulated quantity / n
     offset: np.ndarray  # (n,) int64 into score
     stride: np.ndarray  # (n,) int64: weight of agent i's component in the joint value
@@ -124,9 +124,12 @@ def _baseline(mdp: NetworkedMDP) -> _Baseline:
         or np.prod(component.values.astype(object)) * widest > _REFERENCE_STATES
         or not independent_ranks(mdp, component)
     ):
-        # nothing is known: the score is the reward itself, by local state
-        score = np.concatenate([table.ravel() for table in mdp.rewards]) / n
-        return _Baseline(0.0, score, _offsets(mdp.rewards), np.zeros(n, dtype=np.int64), mdp.states, label, rank)
+        # only a constant reward is known: what is simulated is the reward above its mean, by local state, so that
+        # the steps an episode leaves out cost next to nothing
+        means = [float(table.sum()) / table.size for table in mdp.rewards]
+        score = np.concatenate([(table - mean).ravel() for table, mean in zip(mdp.rewards, means, strict=True)]) / n
+        constant = sum(means) / n / (1 - mdp.gamma)
+        return _Baseline(constant, score, _offsets(mdp.rewards), np.zeros(n, dtype=np.int64), mdp.states, label, rank)
     known = DecoupledProblem(mdp, component).evaluate_uniform(_REFERENCE_TOLERANCE)
     for i in range(n):
         label[i, : mdp.states[i]], rank[i, : mdp.states[i]] = component.label[i], component.rank[i]

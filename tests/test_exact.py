@@ -225,6 +225,9 @@ def test_the_component_is_found_after_renumbering_the_local_states(mdp):
     for i in range(mdp.agents):
         pairs = set(zip(component.label[i].tolist(), expected.label[i][order[i]].tolist(), strict=True))
         assert len(pairs) == component.values[i]
+    assert independent_ranks(renumbered, component)
+    best, known = exact.optimum(renumbered, TAU), exact.optimum(mdp, TAU)
+    assert best.regularized == pytest.approx(known.regularized, rel=0, abs=1e-8)
     found, expected = (exact.evaluate(m, LocalPolicy.uniform(m, 1), TAU) for m in (renumbered, mdp))
     assert found.regularized == pytest.approx(expected.regularized, rel=0, abs=1e-9)
     assert found.unregularized == pytest.approx(expected.unregularized, rel=0, abs=1e-9)

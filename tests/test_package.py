@@ -1,0 +1,45 @@
+"""The package as it is imported: compiled kernels follow the source, whichever file it was that changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import lpi
+
+PACKAGE = Path(lpi.__file__).parent
+ENTROPY = """
+import numpy as np, lpi
+from lpi.evaluation import entropies
+mdp = lpi.spreading_process(lpi.Network.named("line", 1))
+from lpi.policy import policy_index, uniform_table
+print(entropies(uniform_table(mdp, 0), policy_index(mdp, 0), mdp.actions)[0])
+"""
+
+
+def _entropy(folder: Path) -> float:
+    environment = {key: value for key, value in os.environ.items() if key not in ("NUMBA_CACHE_DIR", "PYTHONPATH")}
+    command = [sys.executable, "-c", ENTROPY]
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return float(result.stdout)
+
+
+def test_a_kernel_is_compiled_again_when_what_it_inlines_changes(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "lpi", ignore=shutil.ignore_patterns("__pycache__"))
+    before = _entropy(tmp_path)
+    assert _entropy(tmp_path) == before
+    assert list((tmp_path / "lpi" / "__pycache__").glob("kernels-*"))
+    source = tmp_path / "lpi" / "elementary.py"
+    text = source.read_text()
+    changed = text.replace("return k * _LN2_HIGH +", "return 1.0 + k * _LN2_HIGH +")
+    assert changed != text
+    source.write_text(changed)
+    assert _entropy(tmp_path) == before - 1.0
+
+
+def test_every_public_name_exists():
+    for name in lpi.__all__:
+        assert getattr(lpi, name) is not None
