@@ -1,0 +1,54 @@
+# The paper's experiment, end to end:  snakemake --cores 2
+#
+#   train      one run of Localized Policy Iteration per (reading, n, kappa, tau, seed)
+#   aggregate  all runs of a reading as one tidy table of learning curves
+#   notebooks  figures 1 to 3 and the summary table, drawn by notebooks and rendered as HTML
+#   publish    copies of these in the figures folder, with a record of what made them
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    results=EXPERIMENT.results_folder,
+    figures=EXPERIMENT.figures_folder,
+
+
+wildcard_constraints:
+    reading="|".join(EXPERIMENT.readings),
+    agents=r"\d+",
+    kappa=r"\d+",
+    tau=r"\d+\.?\d*(e-?\d+)?",
+    seed=r"\d+",
+    figure="|".join(EXPERIMENT.figures),
+    command="|".join(COMMANDS),
+
+
+rule all:
+    default_target: True
+    input:
+        expand("<results>/{reading}/curves.csv", reading=EXPERIMENT.readings),
+        expand("<results>/{reading}/notebooks/{name}.html", reading=EXPERIMENT.readings, name=NOTEBOOKS),
+        expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
+    message:
+        "All figures, tables and notebooks"
+
+
+include: "workflow/rules/train.smk"
+include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/notebooks.smk"
+include: "workflow/rules/publish.smk"
+
+
+onsuccess:
+    print(f"Figures, tables and notebooks: {', '.join(published_folders())}")
+
+
+onerror:
+    print("Some jobs failed, what the others made stays: mend the cause and run the same command again.")

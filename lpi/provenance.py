@@ -1,0 +1,114 @@
+"""What made a set of results: the package files behind a command, the commit, the versions, the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from lpi.results import atomic_write
+
+PACKAGE = Path(__file__).parent
+MAKERS = ("lpi", "notebooks", "workflow", "Snakefile", "config", "constraints.txt")
+"""What results are made from; a change in anything else does not make a commit's results doubtful."""
+
+LIBRARIES = (
+    "numpy",
+    "numba",
+    "llvmlite",
+    "networkx",
+    "pandas",
+    "matplotlib",
+    "seaborn",
+    "nbconvert",
+    "snakemake",
+)
+
+
+def package_files(*modules: str) -> list[str]:
+    """The files of this package that modules need, themselves included: all that they import when they are loaded.
+
+    Relative to the folder that holds the package, sorted.  Imports inside functions are not followed; name those
+    modules too.  Snakemake sees no imports: declared as inputs, these files make a job run again when they change.
+    """
+    found, waiting = set(), ["__init__", "__main__", *modules]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for node in ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8")).body:
+            waiting += _imported(node)
+    return sorted(f"{PACKAGE.name}/{name}.py" for name in found)
+
+
+def record(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """What made the results, ready for JSON; without times and paths, so that the same results have the same record."""
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", "--", *MAKERS)
+    return {
+        "commit": commit,
+        "dirty": None if commit is None else bool(changes),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
+        "configuration": configuration,
+    }
+
+
+def publish(sources: Iterable[str | Path], folder: str | Path, configuration: Mapping[str, Any]) -> None:
+    """Copy results into a folder, rendered notebooks into its subfolder notebooks, and say in provenance.json what made
+    them; each file is complete or not there."""
+    folder = Path(folder)
+    for source in map(Path, sources):
+        target = folder / "notebooks" / source.name if source.suffix == ".html" else folder / source.name
+        atomic_write(target, source.read_bytes())
+    atomic_write(folder / "provenance.json", json.dumps(record(configuration), indent=2, ensure_ascii=False) + "\n")
+
+
+def _imported(node: ast.stmt) -> list[str]:
+    """Modules of this package that an import statement names."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE.name:
+        names = [f"{PACKAGE.name}.{alias.name}" for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [node.module or ""]
+    else:
+        names = []
+    parts = [name.split(".") for name in names]
+    return [part[1] for part in parts if part[0] == PACKAGE.name and len(part) > 1]
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of git in the folder that holds the package; None where there is no repository or no git."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m lpi.provenance --folder FOLDER --configuration JSON FILE ...`: publish."""
+    parser = argparse.ArgumentParser(prog="python -m lpi.provenance", description=publish.__doc__)
+    parser.add_argument("--folder", required=True, help="folder to copy into")
+    parser.add_argument("--configuration", required=True, type=json.loads, help="what the results are made from, JSON")
+    parser.add_argument("sources", nargs="+", metavar="FILE", help="results to copy")
+    options = parser.parse_args(arguments)
+    publish(options.sources, options.folder, options.configuration)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""The workflow, run by snakemake in a process of its own on a clone with a space in its name, without activation."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
+TINY = {
+    "readings": ["mine"],
+    "custom_readings": {"mine": {"inner_start": "carried", "q_start": "optimistic", "episode_length": 10}},
+    "kappas": [0],
+    "seeds": [0],
+    "figures": {"figure1": None, "figure2": {"agents": [3], "taus": [0.05]}, "figure3": None},
+    "settings": {"outer_loops": 2, "trajectory_length": 50, "graph": "ring"},
+}
+FOLLOWING = {"point": 1, "curves": 1, "figure": 1, "summary": 1, "publish": 1}
+"""The jobs that follow any training."""
+
+pytestmark = pytest.mark.workflow
+
+
+class Clone:
+    """A copy of the workflow and its package in a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in SOURCES:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+            copy(ROOT / name, folder / name)
+
+    def snakemake(self, *options: str, **changes) -> subprocess.CompletedProcess:
+        """Run on the tiny grid, with changes to it."""
+        (self.folder / "tiny.yaml").write_text(yaml.safe_dump(TINY | changes), encoding="utf-8")
+        command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
+        environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        folders = environment["PATH"].split(os.pathsep)
+        own = os.path.dirname(sys.executable)
+        environment["PATH"] = os.pathsep.join(path for path in folders if os.path.abspath(path) != own)
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+
+    def scheduled(self, **changes) -> dict[str, int]:
+        """Number of jobs that a call would run, by rule."""
+        done = self.snakemake("--dry-run", **changes)
+        assert done.returncode == 0, done.stderr
+        table = done.stdout.partition("Job stats:")[2].partition("total")[0]
+        return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE) if rule != "all"}
+
+    def files(self) -> dict[str, bytes]:
+        """Everything that the workflow computes, except logs, times and snakemake's own."""
+        found = [path for top in ("results", "figures") for path in (self.folder / top).rglob("*") if path.is_file()]
+        names = {path.relative_to(self.folder).as_posix(): path for path in found}
+        return {
+            name: path.read_bytes() for name, path in names.items() if "/logs/" not in name and "/bench" not in name
+        }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A clone in which the tiny grid has been run."""
+    clone = Clone(tmp_path_factory.mktemp("a clone"))
+    done = clone.snakemake()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Figures, tables and notebooks: figures/mine" in done.stdout
+    return clone
+
+
+@pytest.fixture
+def edited(finished):
+    """The finished clone, whose files may be edited."""
+    before = {path: (path.read_bytes(), path.stat()) for path in (finished.folder / "lpi").glob("*.py")}
+    yield finished
+    for path, (content, stat) in before.items():
+        path.write_bytes(content)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_everything_is_made(finished):
+    names = set(finished.files())
+    run = "results/mine/runs/n3_kappa0_tau0.05_seed0"
+    pages = {"results/mine/notebooks/figure2.html", "results/mine/notebooks/summary.html"}
+    assert {f"{run}.csv", f"{run}.npz", "results/mine/curves.csv"} | pages <= names
+    published = {"figure2.pdf", "figure2.png", "summary.csv", "summary.md", "summary.tex", "provenance.json"}
+    published |= {"notebooks/figure2.html", "notebooks/summary.html"}
+    assert {name for name in names if name.startswith("figures/")} == {f"figures/mine/{name}" for name in published}
+    rows = (finished.folder / f"{run}.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + 3 and rows[1].startswith("mine,ring,3,0,0,0.05,0,0,")
+
+
+def test_each_job_has_a_log_and_a_benchmark(finished):
+    def jobs(folder, suffix):
+        top = finished.folder / "results" / folder
+        return {path.relative_to(top).with_suffix("") for path in top.rglob(f"*{suffix}")}
+
+    assert len(jobs("logs", ".log")) == 4 + 1 + sum(FOLLOWING.values())
+    assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
+
+
+def test_provenance_says_what_made_the_figures(finished):
+    record = json.loads((finished.folder / "figures/mine/provenance.json").read_text(encoding="utf-8"))
+    assert record["commit"] is None and record["dirty"] is None  # the clone is no repository
+    assert record["versions"]["numba"]
+    assert record["configuration"]["settings"]["graph"] == "ring"
+    assert record["configuration"]["settings"]["q_start"] == "optimistic"
+    assert str(finished.folder) not in json.dumps(record)
+
+
+def test_a_second_run_does_nothing(finished):
+    before = finished.files()
+    done = finished.snakemake()
+    assert done.returncode == 0 and "Nothing to be done" in done.stderr
+    assert finished.files() == before
+
+
+def test_one_more_seed_schedules_only_its_jobs_and_what_follows(finished):
+    assert finished.scheduled(seeds=[0, 7]) == {"train": 1, **FOLLOWING}
+    shown = finished.snakemake("--dry-run", seeds=[0, 7])
+    assert re.findall(r"Train .* seed (\d+)$", shown.stdout + shown.stderr, re.MULTILINE) == ["7"]
+
+
+def test_another_tau_leaves_the_other_points_alone(finished):
+    figures = {**TINY["figures"], "figure2": {"agents": [3], "taus": [0.05, 0.1]}}
+    assert finished.scheduled(figures=figures) == {"train": 1, **FOLLOWING}
+
+
+def test_another_reading_leaves_the_first_alone(finished):
+    assert finished.scheduled(readings=["mine", "working"]) == {"train": 1, **FOLLOWING}
+
+
+def test_a_setting_reruns_the_training_and_its_default_does_not(finished):
+    assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.25}) == {"train": 1, **FOLLOWING}
+    assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.3}, memory_limit_gb=9) == {}
+
+
+def test_a_changed_kernel_reruns_all_that_depends_on_it(edited):
+    kernel = edited.folder / "lpi/evaluation.py"
+    kernel.write_text(kernel.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    assert edited.scheduled() == {"package": 1, "train": 1, **FOLLOWING}
+
+
+def test_a_changed_drawing_trains_nothing(edited):
+    drawing = edited.folder / "lpi/plotting.py"
+    drawing.write_text(drawing.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    assert edited.scheduled() == {"package": 1, "figure": 1, "summary": 1, "publish": 1}
+
+
+def test_a_new_date_alone_reruns_nothing(edited):
+    for path in (edited.folder / "lpi").glob("*.py"):
+        path.touch()
+    assert edited.scheduled() == {}
+
+
+def test_training_declares_the_modules_that_it_loads(finished, tmp_path):
+    package = (finished.folder / "results/package/train.txt").read_text(encoding="utf-8")
+    output = str(tmp_path / "run.csv")
+    arguments = ["train", "--agents", "3", "--kappa", "0", "--set", "outer_loops=1", "--output", output, "--quiet"]
+    script = (
+        "import sys; from lpi.cli import main; main(sys.argv[1:]);"
+        "print(*{m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'lpi'})"
+    )
+    for method in ("exact", "monte_carlo"):
+        command = [sys.executable, "-c", script, *arguments, "--set", f"evaluation={method}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        loaded = {Path(name).name for name in done.stdout.split()}
+        declared = {Path(line.split()[2]).name for line in package.splitlines()}
+        assert loaded <= declared
+        assert declared - loaded <= {"__main__.py"}
+
+
+def test_a_misspelt_key_stops_before_any_job(finished):
+    before = finished.files()
+    done = finished.snakemake(kapas=[1])
+    assert done.returncode != 0
+    assert done.stderr.strip().splitlines()[-1] == "config: kapas: no such key; did you mean 'kappas'?"
+    assert "Building DAG" not in done.stderr and "Traceback" not in done.stderr
+    assert finished.files() == before
+
+
+def test_committed_figures_do_not_stand_in_for_results(finished, tmp_path):
+    clone = Clone(tmp_path)
+    shutil.copytree(finished.folder / "figures", tmp_path / "figures")
+    assert clone.scheduled() == {"package": 4, "train": 1, **FOLLOWING}
+
+
+def test_a_run_is_the_same_on_the_command_line(finished, tmp_path):
+    target = "results/as_printed/runs/n3_kappa1_tau0.1_seed5.csv"
+    done = finished.snakemake(target, readings=["as_printed"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    arguments = "--reading as_printed --agents 3 --kappa 1 --tau 0.1 --seed 5 --graph ring --set outer_loops=2"
+    command = [sys.executable, "-m", "lpi", "train", *arguments.split(), "--set", "trajectory_length=50"]
+    subprocess.run([*command, "--output", str(tmp_path / "run.csv")], cwd=finished.folder, check=True)
+    assert (finished.folder / target).read_bytes() == (tmp_path / "run.csv").read_bytes()
+
+
+def test_kernels_are_compiled_again_when_a_function_they_inline_changes(edited):
+    """numba's own cache does not see that."""
+    target = edited.folder / "results/as_printed/runs/n3_kappa0_tau0.1_seed6.csv"
+    inlined = edited.folder / "lpi/elementary.py"
+    original = inlined.read_text(encoding="utf-8")
+    contents = []
+    for text in (original, original.replace("_LN2_HIGH = 6.93", "_LN2_HIGH = 6.94"), original):
+        inlined.write_text(text, encoding="utf-8")
+        done = edited.snakemake(target.relative_to(edited.folder).as_posix(), readings=["as_printed"])
+        assert done.returncode == 0, done.stdout + done.stderr
+        contents.append(target.read_bytes())
+    assert contents[0] != contents[1]
+    assert contents[0] == contents[2]
+    assert edited.scheduled() == {}
+
+
+def test_a_failed_job_shows_its_message_and_a_second_call_goes_on(finished):
+    curves = finished.folder / "results/mine/curves.csv"
+    run = finished.folder / "results/mine/runs/n3_kappa0_tau0.05_seed0.csv"
+    content = run.read_bytes()
+    run.write_bytes(content[: len(content) // 2])
+    done = finished.snakemake()
+    assert done.returncode != 0
+    assert "lpi aggregate: " in done.stderr + done.stdout
+    assert "run the same command again" in done.stdout
+    run.write_bytes(content)
+    assert finished.snakemake().returncode == 0
+    assert finished.scheduled() == {}
+    assert curves.exists()

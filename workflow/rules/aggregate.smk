@@ -1,0 +1,43 @@
+# In two levels: a command line holds some two thousand file names, and a new seed or tau leaves other points alone.
+rule point:
+    input:
+        package="<results>/package/aggregate.txt",
+        runs=expand(
+            "<results>/{reading}/runs/n{agents}_kappa{kappa}_tau{tau}_seed{seed}.csv",
+            seed=EXPERIMENT.seeds,
+            allow_missing=True,
+        ),
+    output:
+        "<results>/{reading}/points/n{agents}_kappa{kappa}_tau{tau}.csv",
+    log:
+        "<results>/logs/point/{reading}/n{agents}_kappa{kappa}_tau{tau}.log",
+    benchmark:
+        "<results>/benchmarks/point/{reading}/n{agents}_kappa{kappa}_tau{tau}.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    message:
+        "Join seeds of {wildcards.reading}: n = {wildcards.agents}, kappa = {wildcards.kappa}, tau = {wildcards.tau}"
+    shell:
+        "python -m lpi aggregate --output {output:q} {input.runs:q} > {log:q} 2>&1"
+
+
+rule curves:
+    input:
+        package="<results>/package/aggregate.txt",
+        points=expand(
+            "<results>/{reading}/points/n{point.agents}_kappa{point.kappa}_tau{point.tau}.csv",
+            point=EXPERIMENT.points,
+            allow_missing=True,
+        ),
+    output:
+        "<results>/{reading}/curves.csv",
+    log:
+        "<results>/logs/curves/{reading}.log",
+    benchmark:
+        "<results>/benchmarks/curves/{reading}.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    message:
+        "Join all curves of {wildcards.reading}"
+    shell:
+        "python -m lpi aggregate --output {output:q} {input.points:q} > {log:q} 2>&1"

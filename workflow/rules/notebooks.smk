@@ -1,0 +1,53 @@
+rule figure:
+    input:
+        package="<results>/package/notebook.txt",
+        notebook="notebooks/{figure}.ipynb",
+        curves="<results>/{reading}/curves.csv",
+    output:
+        parameters="<results>/{reading}/notebooks/{figure}.parameters.json",
+        executed="<results>/{reading}/notebooks/{figure}.ipynb",
+        html="<results>/{reading}/notebooks/{figure}.html",
+        pdf="<results>/{reading}/notebooks/{figure}.pdf",
+        png="<results>/{reading}/notebooks/{figure}.png",
+    log:
+        "<results>/logs/notebooks/{reading}/{figure}.log",
+    benchmark:
+        "<results>/benchmarks/notebooks/{reading}/{figure}.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    params:
+        parameters=figure_parameters,
+    message:
+        "Draw {wildcards.figure} of {wildcards.reading}"
+    shell:
+        "(printf '%s\\n' {params.parameters:q} > {output.parameters:q}"
+        " && python -m lpi notebook {input.notebook:q} --parameters {output.parameters:q}"
+        " --output {output.executed:q} --html {output.html:q}) > {log:q} 2>&1"
+
+
+rule summary:
+    input:
+        package="<results>/package/notebook.txt",
+        notebook="notebooks/summary.ipynb",
+        curves="<results>/{reading}/curves.csv",
+    output:
+        parameters="<results>/{reading}/notebooks/summary.parameters.json",
+        executed="<results>/{reading}/notebooks/summary.ipynb",
+        html="<results>/{reading}/notebooks/summary.html",
+        csv="<results>/{reading}/notebooks/summary.csv",
+        markdown="<results>/{reading}/notebooks/summary.md",
+        latex="<results>/{reading}/notebooks/summary.tex",
+    log:
+        "<results>/logs/notebooks/{reading}/summary.log",
+    benchmark:
+        "<results>/benchmarks/notebooks/{reading}/summary.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    params:
+        parameters=summary_parameters,
+    message:
+        "Summarise {wildcards.reading}"
+    shell:
+        "(printf '%s\\n' {params.parameters:q} > {output.parameters:q}"
+        " && python -m lpi notebook {input.notebook:q} --parameters {output.parameters:q}"
+        " --output {output.executed:q} --html {output.html:q}) > {log:q} 2>&1"

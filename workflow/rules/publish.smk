@@ -1,0 +1,32 @@
+rule publish:
+    input:
+        package="<results>/package/publish.txt",
+        figures=expand(
+            "<results>/{reading}/notebooks/{figure}.{kind}",
+            figure=EXPERIMENT.figures,
+            kind=["pdf", "png"],
+            allow_missing=True,
+        ),
+        tables=multiext("<results>/{reading}/notebooks/summary", ".csv", ".md", ".tex"),
+        pages=expand("<results>/{reading}/notebooks/{name}.html", name=NOTEBOOKS, allow_missing=True),
+    output:
+        figures=expand(
+            "<figures>/{reading}/{figure}.{kind}", figure=EXPERIMENT.figures, kind=["pdf", "png"], allow_missing=True
+        ),
+        tables=multiext("<figures>/{reading}/summary", ".csv", ".md", ".tex"),
+        pages=expand("<figures>/{reading}/notebooks/{name}.html", name=NOTEBOOKS, allow_missing=True),
+        provenance="<figures>/{reading}/provenance.json",
+    log:
+        "<results>/logs/publish/{reading}.log",
+    benchmark:
+        "<results>/benchmarks/publish/{reading}.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    params:
+        configuration=configuration,
+        folder=subpath(output.provenance, parent=True),
+    message:
+        "Publish {wildcards.reading}: {params.folder}"
+    shell:
+        "python -m lpi.provenance --folder {params.folder:q} --configuration {params.configuration:q}"
+        " {input.figures:q} {input.tables:q} {input.pages:q} > {log:q} 2>&1"
