@@ -1,0 +1,95 @@
+"""What the files around the package promise each other: pins, commands, provenance."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from lpi import provenance
+
+ROOT = Path(__file__).parents[1]
+
+
+def text(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def normalized(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(lines):
+    return {normalized(line.split("==")[0]): line.strip() for line in lines}
+
+
+def test_constraints_are_names_and_versions():
+    lines = text("constraints.txt").splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in lines)
+    assert len(pins(lines)) == len(lines)
+
+
+def test_each_dependency_is_pinned_here_and_in_the_conda_environment():
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    pinned = pins(text("constraints.txt").splitlines())
+    runtime = {normalized(re.match(r"[\w-]+", name)[0]) for name in project["dependencies"]}
+    optional = {normalized(name) for names in project["optional-dependencies"].values() for name in names}
+    assert runtime | optional <= set(pinned)
+    *_, pip = yaml.safe_load(text("workflow/envs/lpi.yaml"))["dependencies"]
+    assert pins(pip["pip"]) == {name: pinned[name] for name in runtime}
+
+
+def test_ci_runs_the_test_command_of_the_readme_last():
+    (command,) = (line for line in text("README.md").splitlines() if line.endswith("-m pytest"))
+    assert text(".ci/run").splitlines()[-1] == command
+
+
+def test_package_files_follow_imports():
+    files = provenance.package_files("policy")
+    assert files == sorted(
+        f"lpi/{name}.py" for name in ("__init__", "__main__", "cli", "config", "mdp", "network", "policy")
+    )
+    assert "lpi/summary.py" in provenance.package_files("plotting")
+    assert "lpi/algorithm.py" not in provenance.package_files("plotting")
+
+
+def test_publish_copies_and_records(tmp_path):
+    page, table = tmp_path / "a.html", tmp_path / "a.csv"
+    page.write_text("page", encoding="utf-8")
+    table.write_text("table", encoding="utf-8")
+    provenance.main(["--folder", str(tmp_path / "to"), "--configuration", '{"seeds": [1]}', str(page), str(table)])
+    assert (tmp_path / "to/notebooks/a.html").read_text(encoding="utf-8") == "page"
+    assert (tmp_path / "to/a.csv").read_text(encoding="utf-8") == "table"
+    record = json.loads((tmp_path / "to/provenance.json").read_text(encoding="utf-8"))
+    assert record["configuration"] == {"seeds": [1]}
+    assert record["versions"]["numpy"] in text("constraints.txt")
+    assert str(tmp_path) not in json.dumps(record)
+
+
+def test_the_record_names_the_commit_and_whether_its_makers_changed(tmp_path):
+    shutil.copytree(ROOT / "lpi", tmp_path / "lpi", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "figures").mkdir()
+
+    def git(*arguments):
+        who = ("-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false")
+        return subprocess.run(
+            ["git", *who, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    def record():
+        script = "import json, lpi.provenance as p; print(json.dumps(p.record({})))"
+        done = subprocess.run([sys.executable, "-B", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+        return json.loads(done.stdout)
+
+    git("init")
+    git("add", "lpi")
+    git("commit", "-m", "first")
+    assert (record()["commit"], record()["dirty"]) == (git("rev-parse", "HEAD").strip(), False)
+    (tmp_path / "figures/figure1.png").write_text("", encoding="utf-8")
+    assert record()["dirty"] is False
+    (tmp_path / "lpi/new.py").write_text("", encoding="utf-8")
+    assert record()["dirty"] is True
