@@ -128,7 +128,7 @@ def perturbed(mdp, kappa: int, seed: int) -> np.ndarray:
 
 def peak_memory(agents: int, kappa: int) -> dict:
     usage = run_job(agents, kappa, "working", outer_loops=2)
-    return figure(f"peak memory of a run, n = {agents}, kappa = {kappa}", usage.ru_maxrss / 1e6, "GB")
+    return figure(f"peak memory of a run, n = {agents}, kappa = {kappa}", usage.ru_maxrss * 1024 / 1e9, "GB")
 
 
 def start_up() -> dict:

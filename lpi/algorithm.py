@@ -15,7 +15,7 @@ from lpi.exact import Evaluator
 from lpi.improvement import aggregated_q, improvement_plan, multiplicative_weights
 from lpi.mdp import NetworkedMDP
 from lpi.policy import LocalPolicy, policy_index, uniform_table
-from lpi.simulation import Simulator
+from lpi.simulation import Simulator, estimate
 
 EXACT_TOLERANCE = 1e-6  # on J of an exactly evaluated curve
 
@@ -74,6 +74,7 @@ def train(
 
     Raises:
         ConfigError: a default state or action that some agent does not have.
+        ValueError: a neighbourhood whose tables no memory holds, or an exact evaluation that does not fit.
     """
     reporting = reporting or ReportingConfig()
     n, kappa = mdp.agents, config.kappa
@@ -121,7 +122,7 @@ def train(
 
 
 def q_start(mdp: NetworkedMDP, config: TrainingConfig) -> float:
-    """Start value of the Q tables; "optimistic" is the largest value that (6) can take."""
+    """Start value of the Q tables; "optimistic" is the largest value that they can take before line 6 of Algorithm 2."""
     if config.q_start == "zero":
         return 0.0
     if config.q_start == "optimistic":
@@ -154,12 +155,12 @@ def _measure(mdp: NetworkedMDP, config: TrainingConfig, reporting: ReportingConf
         return measure
     simulator = Simulator(mdp, config.kappa, reporting.evaluation_episodes, seed)
 
-    def estimate(policy):
-        found = simulator.evaluate(policy, config.tau)
-        reported = found if share == 1.0 else simulator.evaluate(policy, config.tau * share)
+    def simulate(policy):
+        samples = simulator.samples(policy)
+        found, reported = estimate(samples, config.tau), estimate(samples, share * config.tau)
         return (
             found.regularized, found.regularized_se, found.unregularized, found.unregularized_se,
             reported.regularized, reported.regularized_se, "monte_carlo",
         )  # fmt: skip
 
-    return estimate
+    return simulate

@@ -1,7 +1,6 @@
 """Every setting of an experiment: one typed, documented, validated field each.
 
-This is the only place that holds a default, a range or a description.  The config schema, the command line and the
-named readings all come from here.
+The config schema, the command line, the named readings and the tables in the documentation all come from here.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from typing import Any
 from lpi.network import GRAPHS
 
 _LARGEST = sys.float_info.max  # not math.isfinite, which fails on integers beyond it
+
+LOCAL_STATES, LOCAL_ACTIONS = 4, 2  # of the spreading process
 
 
 class ConfigError(ValueError):
@@ -144,6 +145,13 @@ class TrainingConfig(_Checked):
     default_action: int | tuple[int, ...] = _setting(
         0, "Local action of agents out of sight; one for all or one per agent.", "Definition 6: any", "integer", "list"
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.eta * self.tau > 1:
+            raise ConfigError(f"eta: {self.eta} is not allowed with tau = {self.tau}; eta * tau <= 1")
+        if self.step_schedule == "decaying" and self.step_h > self.step_t0:
+            raise ConfigError(f"step_h: {self.step_h} is not allowed; at most step_t0 = {self.step_t0}")
 
 
 @dataclass(frozen=True)
@@ -301,12 +309,9 @@ def unknown_key(key: str, known) -> str:
 
 
 def _check_together(settings: Settings) -> None:
+    """The defaults of Definition 6 are local states and actions of the spreading process."""
     training, agents = settings.training, settings.environment.agents
-    if training.eta * training.tau > 1:
-        raise ConfigError(f"eta: {training.eta} is not allowed with tau = {training.tau}; eta * tau <= 1")
-    if training.step_schedule == "decaying" and training.step_h > training.step_t0:
-        raise ConfigError(f"step_h: {training.step_h} is not allowed; at most step_t0 = {training.step_t0}")
-    for key, limit in (("default_state", 4), ("default_action", 2)):
+    for key, limit in (("default_state", LOCAL_STATES), ("default_action", LOCAL_ACTIONS)):
         values = getattr(training, key)
         values = values if isinstance(values, tuple) else (values,) * agents
         if len(values) != agents or max(values) >= limit or min(values) < 0:

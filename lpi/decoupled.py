@@ -16,9 +16,11 @@ from lpi.elementary import exponentials, logarithms
 from lpi.elimination import averaged, elimination, probabilities
 from lpi.krylov import constants, gmres
 from lpi.mdp import NetworkedMDP
+from lpi.memory import EXACT_LIMIT
 from lpi.network import digits, extended_index
 
 _MOST_ITERATIONS = 100
+_ENTRY_BYTES = 400  # of the solver's vectors and the averages' work space, per (component value, rank)
 
 
 class Solution(NamedTuple):
@@ -38,10 +40,14 @@ class DecoupledProblem:
     Args:
         mdp: an MDP for which `lpi.component.independent_ranks` holds.
         component: its autonomous component.
+
+    Raises:
+        ValueError: the tables do not fit in memory; says how large they are and what fits.
     """
 
     def __init__(self, mdp: NetworkedMDP, component: Component):
         n = mdp.agents
+        _check_size(mdp, component)
         self._mdp, self._joint = mdp, int(np.prod(component.values))
         ranks = [int(rank.max()) + 1 for rank in component.rank]
         self._columns = np.concatenate(([0], np.cumsum(ranks)))
@@ -144,6 +150,16 @@ class DecoupledProblem:
         """Mean over agents of the expectation under rho."""
         return sum(float((self._rho[i] * self._block(values, i)).sum()) for i in range(self._mdp.agents)) / len(
             self._rho
+        )
+
+
+def _check_size(mdp: NetworkedMDP, component: Component) -> None:
+    entries = int(np.prod(component.values.astype(object))) * sum(int(rank.max()) + 1 for rank in component.rank)
+    if entries * _ENTRY_BYTES > EXACT_LIMIT:
+        raise ValueError(
+            f"agents: {mdp.agents} is not allowed here: the component of all agents and the agents' ranks have "
+            f"{float(entries):.3g} values, {entries * _ENTRY_BYTES / 1e9:.3g} GB; at most {EXACT_LIMIT / 1e9:.3g} GB, "
+            f"{EXACT_LIMIT // _ENTRY_BYTES:.3g} values, fit"
         )
 
 

@@ -17,12 +17,12 @@ from lpi.component import Component, autonomous_component, independent_ranks, st
 from lpi.decoupled import DecoupledProblem, Solution
 from lpi.elimination import Elimination, average, elimination, probabilities
 from lpi.evaluation import entropies, policy_row_offsets
-from lpi.krylov import BASIS, Invariant, constants, gmres
+from lpi.krylov import Invariant, constants, gmres
 from lpi.mdp import NetworkedMDP
+from lpi.memory import EXACT_LIMIT, exact_memory
 from lpi.network import digits, extended_index
 from lpi.policy import LocalPolicy, policy_index
 
-MEMORY_LIMIT = 2 * 1024**3  # bytes that an evaluation may need
 _SAME = 1e-12  # transition probabilities that differ by less count as equal
 _BLOCK = 64  # states that are averaged together: enough to hide the loops' overhead, few enough for the cache
 _NARROW = 8  # values of the component below which a vectorised loop over them is not worth entering
@@ -96,7 +96,7 @@ class Evaluator:
         ValueError: the joint state space does not fit; says how many states, how much memory, and what fits.
     """
 
-    def __init__(self, mdp: NetworkedMDP, kappa: int, memory_limit: int = MEMORY_LIMIT):
+    def __init__(self, mdp: NetworkedMDP, kappa: int, memory_limit: int = EXACT_LIMIT):
         needed, states = _memory(mdp, kappa, memory_limit), mdp.joint_states
         if needed > memory_limit:
             raise ValueError(
@@ -134,14 +134,14 @@ class Evaluator:
         return Evaluation(unregularized + tau * entropy, unregularized, bound, values, sweeps)
 
 
-def fits(mdp: NetworkedMDP, kappa: int = 1, memory_limit: int = MEMORY_LIMIT) -> bool:
+def fits(mdp: NetworkedMDP, kappa: int = 1, memory_limit: int = EXACT_LIMIT) -> bool:
     """Whether the MDP's joint state space is small enough for an `Evaluator`."""
     return _memory(mdp, kappa, memory_limit) <= memory_limit
 
 
 def _memory(mdp: NetworkedMDP, kappa: int, limit: int) -> int:
-    """Bytes: two quantities in single precision per basis vector and some in double; then the tables of the policy."""
-    needed = mdp.joint_states * (2 * 4 * (BASIS + 1) + 2 * 8 * 10)
+    """Bytes: the vectors of the solver, then the tables of the policy."""
+    needed = exact_memory(mdp.joint_states)
     if needed > limit:
         return needed
     component = _component(mdp)

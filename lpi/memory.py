@@ -10,16 +10,15 @@ import os
 from collections.abc import Sequence
 from functools import cache
 
-from lpi.config import ConfigError, Settings
+from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, ConfigError, Settings
 from lpi.network import Network
 
 DEFAULT_LIMIT_GB = 4
 LIMIT_VARIABLE = "LPI_MEMORY_LIMIT_GB"
 """Environment variable with another limit: it is a matter of the machine, no setting that results depend on."""
 
-LOCAL_STATES, LOCAL_ACTIONS = 4, 2  # of the spreading process
-EXACT_LIMIT = 2 * 1024**3  # bytes; what lpi.exact accepts, which is not imported here because numba takes 0.4 s
-EXACT_STATE_BYTES = 360  # of the vectors of lpi.exact, per joint state; the tests hold the two together
+EXACT_LIMIT = 2 * 1024**3  # bytes that an exact evaluation may need
+EXACT_STATE_BYTES = 360  # of the solver's vectors, per joint state: 25 in single and 10 in double precision, in pairs
 
 
 def training_memory(network: Network, states: Sequence[int], actions: Sequence[int], kappa: int, beta: int) -> int:
@@ -51,7 +50,7 @@ def training_memory(network: Network, states: Sequence[int], actions: Sequence[i
 
 
 def exact_memory(joint_states: int) -> int:
-    """Bytes that the vectors of an exact evaluation take; `lpi.exact` itself also counts smaller tables."""
+    """Bytes that the vectors of an exact evaluation take; `lpi.exact` adds the policy's tables, which are smaller."""
     return joint_states * EXACT_STATE_BYTES
 
 

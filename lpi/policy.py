@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from lpi.mdp import NetworkedMDP
 from lpi.network import LocalIndex, local_index
+from lpi.results import atomic_write
 
 _TOLERANCE = 1e-9
 
@@ -60,16 +59,9 @@ class LocalPolicy:
     def save(self, path) -> None:
         """Write the policy as .npz, whole or not at all."""
         arrays = {f"table_{i:05d}": table for i, table in enumerate(self.tables)}
-        path = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, kappa=np.int64(self.kappa), **arrays)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        buffer = io.BytesIO()
+        np.savez(buffer, kappa=np.int64(self.kappa), **arrays)
+        atomic_write(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path, mdp: NetworkedMDP) -> LocalPolicy:
@@ -112,9 +104,3 @@ def _split(mdp: NetworkedMDP, kappa: int, flat: np.ndarray) -> list[np.ndarray]:
     ]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -36,6 +36,7 @@ _TAIL = 5e-4  # discounted weight of the steps that an episode leaves out
 _REFERENCE_STATES = 2**18  # states of the largest problem per agent that is solved for a reference
 _REFERENCE_TOLERANCE = 1e-6  # on J of the reference: far below any standard error
 _EPISODES_AT_ONCE = 64
+_NUMBERS_AT_ONCE = 2**22  # random numbers in memory: 32 MB
 
 
 class Estimate(NamedTuple):
@@ -80,7 +81,14 @@ class Simulator:
         self._steps = max(1, math.ceil(math.log(_TAIL) / math.log(mdp.gamma))) if mdp.gamma > 0 else 1
 
     def evaluate(self, flat_policy: np.ndarray, tau: float) -> Estimate:
-        """J of a flat kappa-hop policy; the tail that is cut off is below `_TAIL` of the simulated part."""
+        """J of a flat kappa-hop policy."""
+        return estimate(self.samples(flat_policy), tau)
+
+    def samples(self, flat_policy: np.ndarray) -> np.ndarray:
+        """One row per episode, shape (episodes, 2): discounted reward, and discounted entropy of all agents.
+
+        What an episode leaves out weighs `_TAIL` of the part that is simulated, in expectation.
+        """
         mdp, n = self._mdp, self._mdp.agents
         rng = np.random.default_rng(self._seed)
         excess = entropies(flat_policy, self._index, mdp.actions)
@@ -90,17 +98,22 @@ class Simulator:
         samples = np.empty((self._episodes, 2))
         offsets = policy_row_offsets(self._index, mdp.actions)
         thresholds = action_thresholds(flat_policy, self._index, mdp.actions)
-        for first in range(0, self._episodes, _EPISODES_AT_ONCE):
-            block = samples[first : first + _EPISODES_AT_ONCE]
+        together = max(1, min(_EPISODES_AT_ONCE, _NUMBERS_AT_ONCE // (rows * 2 * n)))
+        for first in range(0, self._episodes, together):
+            block = samples[first : first + together]
             uniforms = rng.random((len(block), rows, 2 * n))
             _episodes(
                 self._model, self._baseline, flat_policy, offsets, thresholds, self._index, excess, uniforms, block
             )
         samples[:, 0] += self._baseline.unregularized
         samples[:, 1] += most.sum() / (1 - mdp.gamma)
-        regularized = samples[:, 0] + tau * samples[:, 1]
-        unregularized = samples[:, 0]
-        return Estimate(*_mean_and_error(regularized), *_mean_and_error(unregularized), self._episodes)
+        return samples
+
+
+def estimate(samples: np.ndarray, tau: float) -> Estimate:
+    """J and its standard error from `Simulator.samples`."""
+    regularized = _mean_and_error(samples[:, 0] + tau * samples[:, 1])
+    return Estimate(*regularized, *_mean_and_error(samples[:, 0]), len(samples))
 
 
 def evaluate(mdp: NetworkedMDP, policy: LocalPolicy, tau: float, episodes: int, seed: int = 0) -> Estimate:

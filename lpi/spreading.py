@@ -66,20 +66,14 @@ def spreading_process(
 
 def _transition(neighbourhood, agent: int, activation: float, persistence: float, p_eff: float) -> np.ndarray:
     """P_i(s_i' | s_{N_i}, a_i), shape (4,) * |N_i| + (2, 4)."""
-    table = np.empty((4,) * len(neighbourhood) + (2, 4))
-    own = neighbourhood.index(agent)
-    for index in np.ndindex(table.shape[:-1]):
-        states, action = index[:-1], index[-1]
-        spread = activation if any(s >= 2 for s in states) else 0.0
-        effective = 1.0 if states[own] % 2 else (p_eff if action else 0.0)
-        protected = persistence * effective
-        table[index] = [
-            (1 - spread) * (1 - protected),
-            (1 - spread) * protected,
-            spread * (1 - protected),
-            spread * protected,
-        ]
-    return table
+    shape = (4,) * len(neighbourhood) + (2,)
+    states = np.indices((4,) * len(neighbourhood))
+    exposed = (states >= 2).any(axis=0)
+    protected = states[neighbourhood.index(agent)] % 2 == 1
+    spread = np.broadcast_to((activation * exposed)[..., None], shape)
+    effective = np.stack((protected * 1.0, np.where(protected, 1.0, p_eff)), axis=-1)
+    kept = persistence * effective
+    return np.stack(((1 - spread) * (1 - kept), (1 - spread) * kept, spread * (1 - kept), spread * kept), axis=-1)
 
 
 def _initial(name: str, agents: int, infected: float, protected: float) -> InitialDistribution:

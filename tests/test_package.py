@@ -40,6 +40,24 @@ def test_a_kernel_is_compiled_again_when_what_it_inlines_changes(tmp_path):
     assert _entropy(tmp_path) == before - 1.0
 
 
+def test_a_run_is_the_same_bytes_for_another_processor(tmp_path):
+    """Compiled for the machine at hand and for the plainest x86-64 (no AVX, no FMA)."""
+    found = {}
+    for processor in ("", "generic"):
+        environment = {
+            **os.environ,
+            "NUMBA_CPU_NAME": processor,
+            "NUMBA_CACHE_DIR": str(tmp_path / f"cache{processor}"),
+        }
+        run = tmp_path / f"run{processor}.csv"
+        policy = run.with_suffix(".npz")
+        command = [sys.executable, "-m", "lpi", "train", "--agents", "5", "--kappa", "2", "--output", str(run)]
+        command += ["--policy", str(policy), "--set", "outer_loops=3", "--set", "trajectory_length=2000"]
+        subprocess.run(command, env=environment, check=True)
+        found[processor] = run.read_bytes(), policy.read_bytes()
+    assert found[""] == found["generic"]
+
+
 def test_every_public_name_exists():
     for name in lpi.__all__:
         assert getattr(lpi, name) is not None

@@ -1,9 +1,7 @@
 import gc
-import hashlib
 import json
 import shlex
 import sys
-from pathlib import Path
 
 from lpi.config import ConfigError
 from lpi.experiment import load
@@ -36,15 +34,6 @@ def source_files(wildcards):
     return package_files(*COMMANDS[wildcards.command])
 
 
-def kernel_cache():
-    """Folder for compiled kernels, another one for each state of the sources.
-
-    numba looks at a kernel's own file only: it would go on using one after a function inlined from elsewhere changed.
-    """
-    sources = b"".join(Path(name).read_bytes() for name in package_files(*COMMANDS["train"]))
-    return f".snakemake/numba/{hashlib.sha256(sources).hexdigest()[:16]}"
-
-
 def training_options(reading):
     """How the runs differ from the shipped reading of that name, as options of `lpi train`."""
     assignments = " ".join(f"--set {shlex.quote(text)}" for text in EXPERIMENT.assignments(reading))
@@ -68,7 +57,7 @@ def summary_parameters(wildcards):
 def notebook_parameters(notebook, reading):
     folder = f"{EXPERIMENT.results_folder}/{reading}"
     return json.dumps(
-        EXPERIMENT.notebook_parameters(notebook, f"{folder}/curves.csv", f"{folder}/notebooks/{notebook}")
+        EXPERIMENT.notebook_parameters(notebook, reading, f"{folder}/curves.csv", f"{folder}/notebooks/{notebook}")
     )
 
 
@@ -94,7 +83,7 @@ OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readin
 # None of this belongs in params: a job need not run again because of it.
 ENVIRONMENT = (
     "export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1"
-    f" {LIMIT_VARIABLE}={EXPERIMENT.memory_limit_gb} NUMBA_CACHE_DIR={kernel_cache()}; "
+    f" {LIMIT_VARIABLE}={EXPERIMENT.memory_limit_gb}; "
 )
 INTERPRETER = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
 THIS_PYTHON = f'python() {{{{ {INTERPRETER} "$@"; }}}}; '
