@@ -3,7 +3,7 @@
 #   train      one run of Localized Policy Iteration per (reading, n, kappa, tau, seed)
 #   aggregate  all runs of a reading as one tidy table of learning curves
 #   notebooks  figures 1 to 3 and the summary table, drawn by notebooks and rendered as HTML
-#   publish    copies of these in the figures folder, with a record of what made them
+#   publish    copies of these in the figures folder, with the configuration they come from
 from snakemake.utils import min_version
 
 min_version("9.27")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
 from lpi.config import (
+    LARGEST_SEED,
     READINGS,
     SETTINGS,
     ConfigError,
@@ -21,28 +24,43 @@ from lpi.config import (
     resolve,
 )
 
-_EPISODES = 4000  # of `lpi evaluate` where the exact value does not fit
+_EPISODES = "4000"  # of `lpi evaluate` where the exact value does not fit
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 2 with one line on standard error for bad input."""
+    """Run one command and return the exit status; whatever is not 0 comes with one line on standard error.
+
+    2: bad input, an input too large for the memory of this machine, or a file that cannot be read or written.
+    1: arithmetic that failed (overflow, division by zero): every value given is allowed, so the fault is the program's.
+    130: interrupted.
+    """
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
     except (ValueError, OSError) as error:  # ConfigError, ResultsError, NotebookError are ValueErrors
-        print(f"lpi {options.command}: {_one_line(error)}", file=sys.stderr)
-        return 2
+        return _fail(options, error, 2)
+    except MemoryError as error:
+        return _fail(options, f"out of memory: {error}; fewer agents or a smaller kappa need less", 2)
+    except ArithmeticError as error:
+        return _fail(options, f"arithmetic failed: {type(error).__name__}: {error}", 1)
     except KeyboardInterrupt:
-        print(f"lpi {options.command}: interrupted; nothing was written", file=sys.stderr)
-        return 130
+        return _fail(options, "interrupted", 130)
     return 0
 
 
+def _fail(options: argparse.Namespace, message: object, status: int) -> int:
+    print(f"lpi {options.command}: {_one_line(message)}", file=sys.stderr)
+    return status
+
+
 class _Parser(argparse.ArgumentParser):
-    """One line instead of the usage text."""
+    """One line instead of the usage text, and no abbreviated options: a later option could change what they mean."""
+
+    def __init__(self, **keywords):
+        super().__init__(**keywords, allow_abbrev=False)
 
     def error(self, message: str):
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        print(f"{self.prog}: {_one_line(message)} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 
 
@@ -64,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="J of a saved policy, as JSON")
     evaluate.add_argument("policy", type=Path, help=".npz written by lpi")
     evaluate.add_argument("--method", choices=("auto", "exact", "monte_carlo"), default="auto")
-    evaluate.add_argument("--episodes", type=int, default=_EPISODES, help="episodes of a Monte Carlo estimate")
+    evaluate.add_argument("--episodes", default=_EPISODES, help="episodes of a Monte Carlo estimate")
     evaluate.add_argument("--seed", default="0", help="seed of a Monte Carlo estimate")
     evaluate.set_defaults(run=_evaluate)
     _add_environment(evaluate)
@@ -112,8 +130,11 @@ def _settings(options: argparse.Namespace) -> Settings:
     overrides = dict(parse_assignment(f"{key}={value}") for key, value in given if value is not None)
     overrides.update(parse_assignment(text) for text in options.assignments)
     reading = getattr(options, "reading", None)
-    if reading is None or options.custom:
+    if reading is None:
         return resolve("defaults", overrides, readings={"defaults": {}})
+    if options.custom:
+        _check_name(reading)
+        return resolve(reading, overrides, readings={reading: {}})
     return resolve(reading, overrides)
 
 
@@ -127,9 +148,8 @@ def _mdp(settings: Settings):
 
 
 def _train(options: argparse.Namespace) -> None:
-    settings, seed = _settings(options), _seed(options.seed)
-    for path in filter(None, (options.output, options.policy)):
-        _check_writable(path)
+    settings, seed = _settings(options), _integer("seed", options.seed, 0, LARGEST_SEED)
+    _check_outputs(output=options.output, policy=options.policy)
     from lpi.memory import check_memory
 
     check_memory(settings)
@@ -148,18 +168,30 @@ def _train(options: argparse.Namespace) -> None:
     }
     with _Progress(training.outer_loops, options.quiet) as progress:
         result = train(_mdp(settings), training, seed, settings.reporting, progress)
-    if options.policy is not None:
-        result.policy.save(options.policy)
     write_rows(options.output, [{**run, **record._asdict()} for record in result.records])
+    if options.policy is not None:
+        try:
+            result.policy.save(options.policy)
+        except OSError as error:
+            raise ConfigError(
+                f"policy: {str(options.policy)!r} could not be written ({error.strerror}); "
+                f"{str(options.output)!r} was written"
+            ) from error
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    settings = _settings(options)
+    settings, seed = _settings(options), _integer("seed", options.seed, 0, LARGEST_SEED)
+    episodes = _integer("episodes", options.episodes, 2)
     from lpi import exact, simulation
     from lpi.policy import LocalPolicy
 
     mdp = _mdp(settings)
-    policy = LocalPolicy.load(options.policy, mdp)
+    try:
+        policy = LocalPolicy.load(options.policy, mdp)
+    except OSError as error:
+        raise ConfigError(
+            f"policy: {str(options.policy)!r} is not allowed ({error.strerror}); a file that lpi train --policy wrote"
+        ) from error
     method = options.method
     if method == "auto":
         method = "exact" if exact.fits(mdp, policy.kappa) else "monte_carlo"
@@ -167,7 +199,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         found = exact.evaluate(mdp, policy, settings.training.tau)
         _print(settings, found, "exact", error_bound=found.error_bound)
         return
-    found = simulation.evaluate(mdp, policy, settings.training.tau, options.episodes, _seed(options.seed))
+    found = simulation.evaluate(mdp, policy, settings.training.tau, episodes, seed)
     _print(
         settings, found, "monte_carlo", regularized_se=found.regularized_se, unregularized_se=found.unregularized_se,
         episodes=found.episodes,
@@ -191,25 +223,24 @@ def _print(settings: Settings, found, method: str, **more) -> None:
 def _aggregate(options: argparse.Namespace) -> None:
     from lpi.results import aggregate
 
-    _check_writable(options.output)
+    _check_outputs(options.runs, output=options.output)
     aggregate(options.runs, options.output)
 
 
 def _summary(options: argparse.Namespace) -> None:
+    inputs = (options.curves, options.figures)
+    _check_outputs(inputs, csv=options.csv, markdown=options.markdown, latex=options.latex)
     from lpi.results import read_curves
     from lpi.summary import read_figures, summarize, write
 
-    for path in (options.csv, options.markdown, options.latex):
-        _check_writable(path)
     table = summarize(read_curves(options.curves), read_figures(options.figures))
     write(table, options.csv, options.markdown, options.latex)
 
 
 def _notebook(options: argparse.Namespace) -> None:
+    _check_outputs((options.notebook, options.parameters), output=options.output, html=options.html)
     from lpi.notebook import execute, read_parameters
 
-    for path in (options.output, options.html):
-        _check_writable(path)
     execute(options.notebook, read_parameters(options.parameters), options.output, options.html)
 
 
@@ -232,18 +263,47 @@ class _Progress:
             self._bar.close()
 
 
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise ConfigError(f"seed: {text!r} is not allowed; an integer >= 0")
-    return int(text)
+def _integer(key: str, text: str, low: int, high: int | None = None) -> int:
+    # not int() alone, which also takes "1_0" and other scripts' digits, and has a message of its own for 5000 digits
+    if re.fullmatch("[0-9]{1,99}", text) and low <= int(text) and (high is None or int(text) <= high):
+        return int(text)
+    value = text if re.fullmatch("-?[0-9]+", text) else repr(text)
+    raise ConfigError(
+        f"{key}: {value} is not allowed; an integer >= {low}" + ("" if high is None else f" and <= {high}")
+    )
 
 
-def _check_writable(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise ConfigError(f"output: {str(path)!r} is not allowed; a file in a folder that exists")
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"output: {str(path)!r} is not allowed; the folder {str(path.parent)!r} cannot be written")
+def _check_name(reading: str) -> None:
+    """As in a config file's custom_readings."""
+    from lpi.experiment import NAME
+
+    if not NAME.fullmatch(reading) or reading in READINGS:
+        raise ConfigError(
+            f"reading: {reading!r} is not allowed with --custom; a name of letters, digits, _ and -, "
+            f"a letter first, other than {', '.join(READINGS)}"
+        )
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _check_outputs(inputs: Iterable[Path] = (), **outputs: Path | None) -> None:
+    """Every output can be written and is neither an input nor another output; said before hours of computing."""
+    taken = {os.path.realpath(path): "an input" for path in inputs}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        other = taken.setdefault(os.path.realpath(path), f"--{option}")
+        if other != f"--{option}":
+            raise ConfigError(f"{option}: {str(path)!r} is not allowed; a file other than {other}, which this is")
+        # a device or a pipe would be replaced by a file
+        if not path.parent.is_dir() or (path.exists() and not path.is_file()):
+            raise ConfigError(f"{option}: {str(path)!r} is not allowed; a file in a folder that exists")
+        try:
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                f"{option}: {str(path)!r} is not allowed ({error.strerror}); a file in a folder that can be written"
+            ) from error
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())

@@ -17,6 +17,7 @@ from lpi.network import GRAPHS
 _LARGEST = sys.float_info.max  # not math.isfinite, which fails on integers beyond it
 
 LOCAL_STATES, LOCAL_ACTIONS = 4, 2  # of the spreading process
+LARGEST_SEED = 2**32 - 1
 
 
 class ConfigError(ValueError):
@@ -292,7 +293,7 @@ def flat(settings: Settings) -> dict[str, Any]:
 def parse_assignment(text: str) -> tuple[str, Any]:
     """`key=value` from a command line; numbers, null and lists as in JSON, anything else a word."""
     key, equals, value = text.partition("=")
-    if not equals:
+    if not equals or not key.strip():
         raise ConfigError(f"--set: {text!r} is not allowed; key=value")
     try:
         parsed = json.loads(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from lpi.config import (
+    LARGEST_SEED,
     READINGS,
     SETTINGS,
     ConfigError,
@@ -25,9 +27,9 @@ from lpi.config import (
     resolve,
     unknown_key,
 )
-from lpi.memory import DEFAULT_LIMIT_GB, check_memory, training_memory
+from lpi.memory import DEFAULT_LIMIT_GB, check_memory
 
-__all__ = ["FIGURES", "GRID", "KEYS", "Experiment", "Panels", "Point", "load", "training_memory"]
+__all__ = ["FIGURES", "GRID", "KEYS", "Experiment", "Panels", "Point", "load"]
 
 FIGURES = {"figure1": "reported", "figure2": "unregularized", "figure3": "reported"}
 """The column of the curves that each figure shows."""
@@ -35,8 +37,9 @@ FIGURES = {"figure1": "reported", "figure2": "unregularized", "figure3": "report
 GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.<figure>.taus"}
 """The settings that vary over the grid, and the config key that lists their values."""
 
-LARGEST_SEED = 2**32 - 1
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+RESERVED = ("logs", "package", "benchmarks", "quick", "notebooks")
+"""Folders in the results folder, beside those of the readings."""
 _FOLDER = re.compile(r"[^{}<>\x00-\x1f]*[^{}<>\x00-\x1f/ ]")
 
 
@@ -154,13 +157,15 @@ class Experiment:
         )
         return tuple(f"{key}={_word(end[key])}" for key in end if key not in GRID and end[key] != start[key])
 
-    def notebook_parameters(self, notebook: str, curves: str, output: str) -> dict[str, Any]:
-        """The parameters of figure1, figure2, figure3 or summary, ready for JSON."""
+    def notebook_parameters(self, notebook: str, reading: str, curves: str, output: str) -> dict[str, Any]:
+        """The parameters of figure1, figure2, figure3 or summary for the curves of a reading, ready for JSON."""
+        figures = {name: {**figure._asdict(), "quantity": FIGURES[name]} for name, figure in self.figures.items()}
         parameters: dict[str, Any] = {"curves": curves, "output": output}
-        if notebook in self.figures:
-            return {**parameters, **self.figures[notebook]._asdict(), "kappas": list(self.kappas)}
-        panels = {name: {**figure._asdict(), "quantity": FIGURES[name]} for name, figure in self.figures.items()}
-        return {**parameters, "figures": panels}
+        if notebook in figures:
+            parameters |= figures[notebook] | {"kappas": list(self.kappas)}
+        else:
+            parameters["figures"] = figures
+        return parameters | {"settings": self.configuration(reading)["settings"]}
 
 
 def load(config: Mapping[str, Any]) -> Experiment:
@@ -189,7 +194,7 @@ def load(config: Mapping[str, Any]) -> Experiment:
         figures_folder=_folder("figures_folder", values["figures_folder"]),
         memory_limit_gb=_positive("memory_limit_gb", values["memory_limit_gb"]),
     )
-    if experiment.figures_folder == experiment.results_folder:
+    if os.path.abspath(experiment.figures_folder) == os.path.abspath(experiment.results_folder):
         raise _refused_key("figures_folder", experiment.figures_folder)
     for reading in experiment.readings:
         for point in sorted(experiment.points, reverse=True):  # the largest first: what fits there fits everywhere
@@ -250,6 +255,8 @@ def _custom_readings(values: Any) -> dict[str, dict[str, Any]]:
     for name in values:
         if not isinstance(name, str) or not NAME.fullmatch(name) or name in READINGS:
             raise _refused_key("custom_readings", name)
+        if name.lower() in RESERVED:  # some file systems do not tell upper from lower case
+            raise _refused("custom_readings", name, f"the results folder needs {', '.join(RESERVED)} itself")
     return {name: _settings(f"custom_readings.{name}", settings) for name, settings in values.items()}
 
 

@@ -7,12 +7,28 @@ and intervals are not for this module.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from lpi.config import READINGS
-from lpi.summary import loops, matrix, method_text, quantity_name, quartiles, reward, seeds_of, select, with_quartiles
+from lpi.config import READINGS, SETTINGS, check_setting
+from lpi.summary import (
+    SHARES,
+    final_visited,
+    loops,
+    matrix,
+    method_text,
+    percent,
+    quantity_name,
+    quartiles,
+    reward,
+    seeds_of,
+    select,
+    with_quartiles,
+)
 
 SEPARATE, OVERLAP = ">", "≈"
 KEY = (
@@ -21,8 +37,18 @@ KEY = (
 )
 
 
-def opening(curves: pd.DataFrame, panels: Sequence[tuple[int, float]], quantity: str | None = None, kappas=None) -> str:
-    """What the curves of some panels are: reading, network, parameters, seeds, loops, samples, method."""
+def opening(
+    curves: pd.DataFrame,
+    panels: Sequence[tuple[int, float]],
+    quantity: str | None = None,
+    kappas: Sequence[int] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> str:
+    """What the curves of some panels are: reading, network, parameters, seeds, loops, samples, method, settings.
+
+    Args:
+        settings: those of the runs; without them the text can only say what the shipped reading sets.
+    """
     used = pd.concat([select(curves, agents, tau, kappas) for agents, tau in panels])
     last = used[used["outer_loop"] == used["outer_loop"].max()]
     per_loop = sorted(
@@ -38,9 +64,10 @@ def opening(curves: pd.DataFrame, panels: Sequence[tuple[int, float]], quantity:
     if quantity:
         sentences.insert(1, f"Drawn: {quantity_name(used, quantity)} (column `{quantity}`).")
     shipped = READINGS.get(used["reading"].iloc[0])
-    if shipped:
-        named = ", ".join(f"{key} = {'null' if value is None else value}" for key, value in shipped.items())
-        sentences.append(f"As shipped the reading sets {named}; a configuration file may override it.")
+    if settings is not None:
+        sentences.append(f"Settings: {_assigned(_telling(settings))}; all others have their defaults.")
+    elif shipped:
+        sentences.append(f"As shipped the reading sets {_assigned(shipped)}; a configuration file may override it.")
     return " ".join(sentences)
 
 
@@ -96,14 +123,36 @@ def speed(table: pd.DataFrame, share: int = 90) -> str:
     return "\n".join(lines)
 
 
+def sizes(table: pd.DataFrame) -> str:
+    """Table of the median loops to 50 and 90 % of the runs' own improvement, for each kappa across the n, with the
+    spread (largest minus smallest) of the medians; missing where a median is."""
+    agents, shares = list(dict.fromkeys(table["agents"])), [f"{share:.0%}".rstrip("%") for share in SHARES]
+    headings = [word for share in shares for word in (*(f"{share} %, n = {n}" for n in agents), "spread")]
+    several = table["tau"].nunique() > 1
+    lines = [f"| Median loops | {' | '.join(headings)} |", "|---|" + "---:|" * len(headings)]
+    for (tau, kappa), rows in table.groupby(["tau", "kappa"]):
+        cells = []
+        for share in shares:
+            medians = rows.set_index("agents")[f"loops{share}_median"].reindex(agents).to_numpy()
+            cells += [*map(loops, medians), loops(np.max(medians) - np.min(medians))]
+        lines.append(f"| {f'τ = {tau:g}, ' * several}κ = {kappa} | {' | '.join(cells)} |")
+    lines.append(
+        f"\nMedians over the seeds that end above their loop 0, of the loops to {' and '.join(shares)} % of each run's own "
+        "improvement. Spread: the largest median minus the smallest."
+    )
+    return "\n".join(lines)
+
+
 def movement(curves: pd.DataFrame, panels: Sequence[tuple[int, float]], quantity: str, kappas=None) -> str:
-    """How far the median curves move at all: the reader's guard against a magnified vertical axis."""
+    """How far the median curves move at all, and how much of the Q tables was ever updated: the reader's guard against
+    a magnified vertical axis, and against taking a change for what a well-visited table has taught."""
     parts = []
     for agents, tau in panels:
-        spans = {}
+        spans, visited = {}, []
         for kappa, runs in select(curves, agents, tau, kappas).groupby("kappa"):
             middle = quartiles(matrix(runs, quantity))[1]
             spans[kappa] = (middle.max() - middle.min(), abs(middle[0]), middle[-1] - middle[0])
+            visited.append(f"κ = {kappa}: {percent(final_visited(runs))}")
         widest = max(spans, key=lambda kappa: spans[kappa][0])
         span, start, _ = spans[widest]
         falling = [str(kappa) for kappa in spans if spans[kappa][2] < 0]
@@ -112,9 +161,26 @@ def movement(curves: pd.DataFrame, panels: Sequence[tuple[int, float]], quantity
         )
         parts.append(
             f"- {_title(agents, tau, panels)}: at most {reward(span)} ({100 * span / start:.2f} % of the value at loop 0, "
-            f"κ = {widest}); {ending} the initial policy"
+            f"κ = {widest}); {ending} the initial policy. Share of Q entries ever updated by the end (median over the seeds): "
+            f"{', '.join(visited)}"
         )
     return "Movement of the median curves over all loops:\n\n" + "\n".join(parts)
+
+
+def _telling(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in which the shipped readings differ, and those that are not at their default."""
+    printed, working = READINGS["as_printed"], READINGS["working"]
+    contested = {key for key in printed | working if printed.get(key) != working.get(key)}
+    return {
+        key: value
+        for key, value in settings.items()
+        if key in contested or check_setting(key, value) != SETTINGS[key].default
+    }
+
+
+def _assigned(settings: Mapping[str, Any]) -> str:
+    words = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+    return ", ".join(f"{key} = {word}" for key, word in words.items())
 
 
 def _bullets(table: pd.DataFrame) -> str:

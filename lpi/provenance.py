@@ -1,4 +1,4 @@
-"""What made a set of results: the package files behind a command, the commit, the versions, the configuration."""
+"""Where results come from: the package files behind a command; the configuration, and what published them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ PACKAGE = Path(__file__).parent
 MAKERS = ("lpi", "notebooks", "workflow", "Snakefile", "config", "constraints.txt")
 """What results are made from; a change in anything else does not make a commit's results doubtful."""
 
+NOTEBOOKS = (".html", ".ipynb")
+
 LIBRARIES = (
     "numpy",
     "numba",
@@ -25,7 +27,6 @@ LIBRARIES = (
     "networkx",
     "pandas",
     "matplotlib",
-    "seaborn",
     "nbconvert",
     "snakemake",
 )
@@ -49,23 +50,29 @@ def package_files(*modules: str) -> list[str]:
 
 
 def record(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """What made the results, ready for JSON; without times and paths, so that the same results have the same record."""
+    """Where results come from, ready for JSON; without times and paths.
+
+    The configuration is that of the runs.  Commit and versions are those at publishing: curves trained before and
+    still up to date may come from others.
+    """
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", *MAKERS)
     return {
-        "commit": commit,
-        "dirty": None if commit is None else bool(changes),
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
         "configuration": configuration,
+        "published_with": {
+            "commit": commit,
+            "dirty": None if commit is None else bool(changes),
+            "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
+        },
     }
 
 
 def publish(sources: Iterable[str | Path], folder: str | Path, configuration: Mapping[str, Any]) -> None:
-    """Copy results into a folder, rendered notebooks into its subfolder notebooks, and say in provenance.json what made
-    them; each file is complete or not there."""
+    """Copy results into a folder, notebooks and their pages into its subfolder notebooks, and say in provenance.json
+    where they come from; each file is complete or not there."""
     folder = Path(folder)
     for source in map(Path, sources):
-        target = folder / "notebooks" / source.name if source.suffix == ".html" else folder / source.name
+        target = folder / "notebooks" / source.name if source.suffix in NOTEBOOKS else folder / source.name
         atomic_write(target, source.read_bytes())
     atomic_write(folder / "provenance.json", json.dumps(record(configuration), indent=2, ensure_ascii=False) + "\n")
 

@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lpi.config import READINGS, SETTINGS, allowed
-from lpi.experiment import FIGURES, GRID, KEYS, LARGEST_SEED, NAME, Panels
+from lpi.config import LARGEST_SEED, READINGS, SETTINGS, allowed
+from lpi.experiment import FIGURES, GRID, KEYS, NAME, Panels
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 README = "config/README.md"

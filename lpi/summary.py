@@ -25,13 +25,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lpi.experiment import FIGURES
 from lpi.results import QUANTITIES, Column, ResultsError, atomic_write
 
 CLEAR = 2.0
 """Standard errors by which a simulated J must rise to count as improved."""
 SHARES = (0.5, 0.9)
-DEFAULT_QUANTITY = {"figure2": "unregularized"}
-"""Figures that draw another quantity than `reported`, unless their entry says so itself."""
 
 SUMMARY_COLUMNS: dict[str, Column] = {
     "figure": Column("str", "name of the figure"),
@@ -59,6 +58,7 @@ SUMMARY_COLUMNS: dict[str, Column] = {
     "loops90_median": Column("float", "median of the loops to 90 % of the run's own improvement; empty: none improved"),
     "loops90_q1": Column("float", "its 25 % quartile"),
     "loops90_q3": Column("float", "its 75 % quartile"),
+    "visited": Column("float", "median over seeds of the share of Q table entries ever updated by loop M"),
 }
 
 
@@ -68,14 +68,14 @@ def summarize(curves: pd.DataFrame, figures: Mapping[str, Mapping[str, Any]]) ->
     Args:
         curves: curves of one reading, from `results.read_curves`.
         figures: figure name -> {"agents": [n, ...], "taus": [tau, ...]}, optionally "quantity" (a key of
-            `QUANTITIES`; default: unregularized for figure2, reported for all others) and "kappas" (default: all).
+            `QUANTITIES`; default: that of `experiment.FIGURES`, reported for other names) and "kappas" (default: all).
 
     Raises:
         ResultsError: a panel or a kappa that the curves do not hold, or curves of several readings.
     """
     rows = []
     for name, figure in figures.items():
-        quantity = figure.get("quantity", DEFAULT_QUANTITY.get(name, "reported"))
+        quantity = figure.get("quantity", FIGURES.get(name, "reported"))
         for agents, tau in panels_of(figure["agents"], figure["taus"]):
             panel = select(curves, agents, tau, figure.get("kappas"))
             for kappa in sorted(set(panel["kappa"])):
@@ -130,6 +130,11 @@ def loops_to(curves: np.ndarray, share: float) -> np.ndarray:
     """First loop of each row with at least `share` (below 1) of the row's improvement; every row must improve."""
     goals = curves[:, :1] + share * (curves[:, -1:] - curves[:, :1])
     return np.argmax(curves >= goals, axis=1)
+
+
+def final_visited(curves: pd.DataFrame) -> float:
+    """Median over the seeds of the share of Q table entries ever updated, at the last loop of one panel and kappa."""
+    return float(np.median(matrix(curves, "visited_share")[:, -1]))
 
 
 def method_of(curves: pd.DataFrame) -> str:
@@ -197,6 +202,7 @@ def _row(curves: pd.DataFrame, quantity: str) -> dict[str, Any]:
     row["improved"] = len(better)
     for share in SHARES:
         row |= _quartile_columns(f"loops{share:.0%}".rstrip("%"), loops_to(better, share))
+    row["visited"] = final_visited(curves)
     return row
 
 
@@ -224,6 +230,12 @@ def loops(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.1f}".removesuffix(".0")
 
 
+def percent(share: float) -> str:
+    """A share as printed: three significant digits, and 100 % for the whole only."""
+    text = np.format_float_positional(100 * share, precision=3, fractional=False, trim="-")
+    return "> 99.9 %" if share < 1 and text == "100" else f"{text} %"
+
+
 def with_quartiles(name: str, text: Callable[[float], str]) -> Callable[[Mapping[str, Any]], str]:
     """Text of a row's median with its quartiles: `37.512 [37.498, 37.530]`."""
 
@@ -248,6 +260,7 @@ SHOWN: list[Shown] = [
     Shown("Improved", "Improved", "r", lambda row: f"{row['improved']}"),
     Shown("Loops to 50 %", r"Loops to 50\,\%", "r", with_quartiles("loops50", loops)),
     Shown("Loops to 90 %", r"Loops to 90\,\%", "r", with_quartiles("loops90", loops)),
+    Shown("Visited", "Visited", "r", lambda row: percent(row["visited"])),
 ]
 """The printed table, column by column; add an entry to print a further column of the summary."""
 
@@ -263,7 +276,10 @@ def note(table: pd.DataFrame) -> str:
     largest = table["final_se"].max()
     if largest > 0:
         text += f" (simulated J: by more than {CLEAR:g} standard errors; the largest of a final value is {largest:.2g})"
-    return f"{text}. Loops to 50 % and 90 % of a run's own improvement, over the improved seeds only."
+    return (
+        f"{text}. Loops to 50 % and 90 % of a run's own improvement, over the improved seeds only. Visited: median share "
+        "of the Q table entries that were ever updated by the last loop."
+    )
 
 
 def to_markdown(table: pd.DataFrame) -> str:

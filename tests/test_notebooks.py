@@ -14,7 +14,7 @@ import nbformat
 import papermill
 import pytest
 
-from lpi import notebook
+from lpi import experiment, notebook
 from lpi.notebook import NotebookError
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
@@ -72,6 +72,7 @@ def test_execution_saves_the_figure_and_shows_what_was_found(executed):
     assert "larger κ always leads to a better total regularized reward" in page
     assert "The final median rises with every step of κ in 2 of 2 panels (n = 5; n = 10)." in page
     assert "simulated at n = 10" in page
+    assert "50 %, n = 10" in page and "Spread: the largest median minus the smallest." in page
     assert re.search(r'<details open(="")?>\s*<summary>Parameters of this page</summary>', page)
 
 
@@ -99,10 +100,12 @@ def test_other_notebooks_run_for_the_other_reading(tmp_path, name):
     data = curves.grid(tmp_path / "curves.csv", reading="as_printed", seeds=2)
     panel = {"agents": [8], "taus": [0.05]}
     values = {"figures": {"figure1": panel, "figure2": panel}} if name == "summary" else {**panel, "kappas": [0, 1]}
-    values |= {"curves": str(data), "output": str(tmp_path / name)}
+    settings = experiment.load({"settings": {"gamma": 0.9}}).configuration("as_printed")["settings"]
+    values |= {"curves": str(data), "output": str(tmp_path / name), "settings": settings}
     notebook.execute(FOLDER / f"{name}.ipynb", values, tmp_path / "out.ipynb", tmp_path / "out.html")
     page = (tmp_path / "out.html").read_text()
     assert "Reading <strong>as_printed</strong>" in page and "inner_start = uniform" in page
+    assert "gamma = 0.9" in page and "As shipped" not in page
     made = {path.suffix for path in tmp_path.glob(f"{name}.*")}
     assert made == ({".csv", ".md", ".tex"} if name == "summary" else {".pdf", ".png"})
 

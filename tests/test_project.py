@@ -51,22 +51,26 @@ def test_ci_runs_the_test_command_of_the_readme_last():
 def test_package_files_follow_imports():
     files = provenance.package_files("policy")
     assert files == sorted(
-        f"lpi/{name}.py" for name in ("__init__", "__main__", "cli", "config", "mdp", "network", "policy")
+        f"lpi/{name}.py" for name in ("__init__", "__main__", "cli", "config", "mdp", "network", "policy", "results")
     )
     assert "lpi/summary.py" in provenance.package_files("plotting")
     assert "lpi/algorithm.py" not in provenance.package_files("plotting")
 
 
 def test_publish_copies_and_records(tmp_path):
-    page, table = tmp_path / "a.html", tmp_path / "a.csv"
+    page, book, table = (tmp_path / f"a.{kind}" for kind in ("html", "ipynb", "csv"))
     page.write_text("page", encoding="utf-8")
+    book.write_text("notebook", encoding="utf-8")
     table.write_text("table", encoding="utf-8")
-    provenance.main(["--folder", str(tmp_path / "to"), "--configuration", '{"seeds": [1]}', str(page), str(table)])
+    options = ["--folder", str(tmp_path / "to"), "--configuration", '{"seeds": [1]}']
+    provenance.main([*options, str(page), str(book), str(table)])
+    assert (tmp_path / "to/notebooks/a.ipynb").read_text(encoding="utf-8") == "notebook"
     assert (tmp_path / "to/notebooks/a.html").read_text(encoding="utf-8") == "page"
     assert (tmp_path / "to/a.csv").read_text(encoding="utf-8") == "table"
     record = json.loads((tmp_path / "to/provenance.json").read_text(encoding="utf-8"))
     assert record["configuration"] == {"seeds": [1]}
-    assert record["versions"]["numpy"] in text("constraints.txt")
+    assert set(record) == {"configuration", "published_with"}  # the versions are not said to have made the curves
+    assert record["published_with"]["versions"]["numpy"] in text("constraints.txt")
     assert str(tmp_path) not in json.dumps(record)
 
 
@@ -81,7 +85,7 @@ def test_the_record_names_the_commit_and_whether_its_makers_changed(tmp_path):
         ).stdout
 
     def record():
-        script = "import json, lpi.provenance as p; print(json.dumps(p.record({})))"
+        script = "import json, lpi.provenance as p; print(json.dumps(p.record({})['published_with']))"
         done = subprocess.run([sys.executable, "-B", "-c", script], cwd=tmp_path, capture_output=True, text=True)
         return json.loads(done.stdout)
 

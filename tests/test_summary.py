@@ -9,7 +9,7 @@ import curves
 import numpy as np
 import pytest
 
-from lpi import findings, results, summary
+from lpi import experiment, findings, results, summary
 from lpi.results import ResultsError
 
 FIGURE = {"figure1": {"agents": [8], "taus": [0.05]}}
@@ -49,8 +49,8 @@ def test_loops_are_missing_where_no_seed_improves(tmp_path):
     summary.write(table, *paths)
     (line,) = list(csv.DictReader(paths[0].read_text().splitlines()))
     assert [line[name] for name in loops] == [""] * 6
-    assert paths[1].read_text().splitlines()[2].endswith("| 0 | – | – |")
-    assert r"& 0 & -- & -- \\" in paths[2].read_text()
+    assert paths[1].read_text().splitlines()[2].endswith("| 0 | – | – | 100 % |")
+    assert r"& 0 & -- & -- & 100 \% \\" in paths[2].read_text()
 
 
 @pytest.mark.parametrize(("rise", "improved"), [(0.14, 0), (0.15, 1)])
@@ -106,7 +106,7 @@ def test_printed_row(tmp_path):
     table = _table(tmp_path, *runs)
     assert summary.to_markdown(table).splitlines()[2] == (
         "| 1 | reported | 8 | 0.05 | 1 | exact | 3 | 37.000 | 37.500 [37.450, 37.550] | 37.250 [37.225, 37.275] | 3 "
-        "| 1 [1, 1] | 1 [1, 1] |"
+        "| 1 [1, 1] | 1 [1, 1] | 100 % |"
     )
     latex = summary.to_latex(table)
     assert r"1 & reported & 8 & 0.05 & 1 & exact & 3 & 37.000 & 37.500 [37.450, 37.550]" in latex
@@ -171,6 +171,60 @@ def test_steps_and_speed_tables(tmp_path):
     speed = findings.speed(table, 50).splitlines()
     assert speed[2:6] == [*[f"| κ = {k} | 1 [1, 1] |" for k in range(3)], "| κ = 3 | – (0 of 3 seeds) |"]
     assert speed[-1].endswith("in 0 of 1 panel.")
+
+
+def test_sizes_compare_the_medians_across_n_for_each_kappa(tmp_path):
+    rises = {(5, 0): [0, 6, 8, 10], (10, 0): [0, 1, 2, 10], (5, 1): [0, 0, 6, 10], (10, 1): [3, 2, 2, 1]}
+    runs = [curves.run(values, agents=n, kappa=kappa) for (n, kappa), values in rises.items()]
+    table = _table(tmp_path, *runs, figures={"figure3": {"agents": [10, 5], "taus": [0.05]}})
+    assert findings.sizes(table).splitlines()[:4] == [
+        "| Median loops | 50 %, n = 10 | 50 %, n = 5 | spread | 90 %, n = 10 | 90 %, n = 5 | spread |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        "| κ = 0 | 3 | 1 | 2 | 3 | 3 | 0 |",
+        "| κ = 1 | – | 2 | – | – | 3 | – |",
+    ]
+
+
+def test_visited_is_the_median_over_seeds_at_the_last_loop(tmp_path):
+    shares = {0: (0.25, 0.5, 0.75), 1: (0.004, 0.005, 1.0)}
+    runs = [
+        [
+            row | {"visited_share": share * row["outer_loop"] / 2}
+            for row in curves.run([1, 2, 3], seed=seed, kappa=kappa)
+        ]
+        for kappa, values in shares.items()
+        for seed, share in enumerate(values)
+    ]
+    path = curves.write(tmp_path / "curves.csv", *runs)
+    assert _table(tmp_path, *runs)["visited"].tolist() == [0.5, 0.005]
+    movement = findings.movement(results.read_curves(path), [(8, 0.05)], "reported")
+    assert movement.endswith("ever updated by the end (median over the seeds): κ = 0: 50 %, κ = 1: 0.5 %")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(1.0, "100 %"), (0.99999, "> 99.9 %"), (0.1234, "12.3 %"), (3.21e-6, "0.000321 %"), (0, "0 %")]
+)
+def test_a_share_is_100_percent_only_if_whole(share, text):
+    assert summary.percent(share) == text
+
+
+def test_opening_names_the_settings_that_apply(tmp_path):
+    data = results.read_curves(curves.write(tmp_path / "curves.csv", curves.run([1.0, 2.0])))
+
+    def opening(**settings):
+        config = {"readings": ["mine"], "custom_readings": {"mine": settings}}
+        recorded = json.loads(json.dumps(experiment.load(config).configuration("mine")["settings"]))
+        return findings.opening(data, [(8, 0.05)], settings=recorded)
+
+    contested = (
+        "Settings: p1_means = failure, p2_means = failure, trajectory_length = 10000, episode_length = null, "
+        "inner_start = uniform, q_start = zero, q_reset = every_loop, reward_at = arrival; all others"
+    )
+    assert contested in opening()
+    changed = opening(q_start=2, gamma=0.9, default_state=1, cost=0.3)
+    assert "gamma = 0.9, p1_means" in changed and "q_start = 2.0" in changed and "default_state = 1;" in changed
+    assert "cost" not in changed and "As shipped" not in changed
+    assert "As shipped the reading sets p1_means = success" in findings.opening(data, [(8, 0.05)])
 
 
 def test_movement_and_opening_come_from_the_data(tmp_path):

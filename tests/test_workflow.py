@@ -88,7 +88,7 @@ def test_everything_is_made(finished):
     pages = {"results/mine/notebooks/figure2.html", "results/mine/notebooks/summary.html"}
     assert {f"{run}.csv", f"{run}.npz", "results/mine/curves.csv"} | pages <= names
     published = {"figure2.pdf", "figure2.png", "summary.csv", "summary.md", "summary.tex", "provenance.json"}
-    published |= {"notebooks/figure2.html", "notebooks/summary.html"}
+    published |= {f"notebooks/{name}.{kind}" for name in ("figure2", "summary") for kind in ("html", "ipynb")}
     assert {name for name in names if name.startswith("figures/")} == {f"figures/mine/{name}" for name in published}
     rows = (finished.folder / f"{run}.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + 3 and rows[1].startswith("mine,ring,3,0,0,0.05,0,0,")
@@ -103,10 +103,19 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
 
 
+def test_published_notebooks_show_results_and_keep_no_paths_or_times(finished):
+    for path in (finished.folder / "figures/mine/notebooks").glob("*.ipynb"):
+        content = path.read_text(encoding="utf-8")
+        assert len(content) < 1e6 and "graph = ring" in content
+        assert ("image/png" in content) == (path.stem == "figure2")
+        assert not re.search(r"a clone|/home/|/tmp/|start_time|\"duration|\d{4}-\d\d-\d\dT", content)
+
+
 def test_provenance_says_what_made_the_figures(finished):
     record = json.loads((finished.folder / "figures/mine/provenance.json").read_text(encoding="utf-8"))
-    assert record["commit"] is None and record["dirty"] is None  # the clone is no repository
-    assert record["versions"]["numba"]
+    made = record["published_with"]
+    assert made["commit"] is None and made["dirty"] is None  # the clone is no repository
+    assert made["versions"]["numba"]
     assert record["configuration"]["settings"]["graph"] == "ring"
     assert record["configuration"]["settings"]["q_start"] == "optimistic"
     assert str(finished.folder) not in json.dumps(record)

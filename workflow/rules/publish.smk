@@ -8,13 +8,17 @@ rule publish:
             allow_missing=True,
         ),
         tables=multiext("<results>/{reading}/notebooks/summary", ".csv", ".md", ".tex"),
-        pages=expand("<results>/{reading}/notebooks/{name}.html", name=NOTEBOOKS, allow_missing=True),
+        notebooks=expand(
+            "<results>/{reading}/notebooks/{name}.{kind}", name=NOTEBOOKS, kind=["html", "ipynb"], allow_missing=True
+        ),
     output:
         figures=expand(
             "<figures>/{reading}/{figure}.{kind}", figure=EXPERIMENT.figures, kind=["pdf", "png"], allow_missing=True
         ),
         tables=multiext("<figures>/{reading}/summary", ".csv", ".md", ".tex"),
-        pages=expand("<figures>/{reading}/notebooks/{name}.html", name=NOTEBOOKS, allow_missing=True),
+        notebooks=expand(
+            "<figures>/{reading}/notebooks/{name}.{kind}", name=NOTEBOOKS, kind=["html", "ipynb"], allow_missing=True
+        ),
         provenance="<figures>/{reading}/provenance.json",
     log:
         "<results>/logs/publish/{reading}.log",
@@ -29,4 +33,4 @@ rule publish:
         "Publish {wildcards.reading}: {params.folder}"
     shell:
         "python -m lpi.provenance --folder {params.folder:q} --configuration {params.configuration:q}"
-        " {input.figures:q} {input.tables:q} {input.pages:q} > {log:q} 2>&1"
+        " {input.figures:q} {input.tables:q} {input.notebooks:q} > {log:q} 2>&1"
