@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,9 @@ def test_published_notebooks_show_results_and_keep_no_paths_or_times(finished):
         content = path.read_text(encoding="utf-8")
         assert len(content) < 1e6 and "graph = ring" in content
         assert ("image/png" in content) == (path.stem == "figure2")
-        assert not re.search(r"a clone|/home/|/tmp/|start_time|\"duration|\d{4}-\d\d-\d\dT", content)
+        assert not re.search(
+            rf"a clone|{re.escape(tempfile.gettempdir())}|start_time|\"duration|\d{{4}}-\d\d-\d\dT", content
+        )
 
 
 def test_provenance_says_what_made_the_figures(finished):
@@ -172,13 +175,13 @@ def test_training_declares_the_modules_that_it_loads(finished, tmp_path):
     arguments = ["train", "--agents", "3", "--kappa", "0", "--set", "outer_loops=1", "--output", output, "--quiet"]
     script = (
         "import sys; from lpi.cli import main; main(sys.argv[1:]);"
-        "print(*{m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'lpi'})"
+        "print(*{m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'lpi'}, sep='\\n')"
     )
     for method in ("exact", "monte_carlo"):
         command = [sys.executable, "-c", script, *arguments, "--set", f"evaluation={method}"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        loaded = {Path(name).name for name in done.stdout.split()}
-        declared = {Path(line.split()[2]).name for line in package.splitlines()}
+        loaded = {Path(name).name for name in done.stdout.splitlines()}
+        declared = {Path(line.split(maxsplit=2)[2]).name for line in package.splitlines()}
         assert loaded <= declared
         assert declared - loaded <= {"__main__.py"}
 
