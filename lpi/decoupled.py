@@ -24,14 +24,20 @@ _ENTRY_BYTES = 400  # of the solver's vectors and the averages' work space, per 
 
 
 class Solution(NamedTuple):
-    """Values of a decoupled policy, agent by agent."""
+    """The optimal policy, agent by agent, and its J."""
 
     regularized: float  # J under rho with the entropy weight of (2)
     unregularized: float
     error_bound: float  # on both
     policy: tuple[np.ndarray, ...]  # per agent, shape (joint component values, ranks_i, |A_i|)
-    advantage: tuple[np.ndarray, ...]  # per agent, same shape: its unregularised Q_i - V_i under the policy
-    iterations: int  # of policy iteration; 0 for a given policy
+    iterations: int  # of policy iteration
+
+
+class UniformValues(NamedTuple):
+    """Unregularised values of the uniform policy, whose entropy is a constant."""
+
+    unregularized: float  # J under rho
+    advantage: tuple[np.ndarray, ...]  # Q_i - V_i per agent, shape (joint component values, ranks_i, |A_i|)
 
 
 class DecoupledProblem:
@@ -61,15 +67,14 @@ class DecoupledProblem:
         self._rewards = [mdp.rewards[i][own[i]] for i in range(n)]
         self._rho = [_rho(mdp, component, i, own[i]) for i in range(n)]
 
-    def evaluate_uniform(self, tolerance: float) -> Solution:
-        """Values of the uniform policy, unregularised (its entropy is a constant: `regularized` leaves it out)."""
+    def evaluate_uniform(self, tolerance: float) -> UniformValues:
+        """Values of the uniform policy, each within `tolerance`."""
         policy = tuple(np.full(reward.shape, 1 / reward.shape[2]) for reward in self._rewards)
         zero = [np.zeros(reward.shape[:2]) for reward in self._rewards]
-        values, bound = self._evaluate(policy, zero, tolerance, None)
+        values, _ = self._evaluate(policy, zero, tolerance, None)
         q = self._q(values[0])
         advantage = tuple(table - self._block(values[0], i)[..., None] for i, table in enumerate(q))
-        total = self._under_rho(values[0])
-        return Solution(total, total, bound, policy, advantage, 0)
+        return UniformValues(self._under_rho(values[0]), advantage)
 
     def optimum(self, tau: float, tolerance: float) -> Solution:
         """Soft policy iteration (Algorithm 3 on each small problem); greedy for tau = 0.
@@ -92,13 +97,10 @@ class DecoupledProblem:
                 improvement = max(improvement, float((value - self._block(total, i)).max()))
                 improved.append(best)
             if improvement / (1 - mdp.gamma) <= tolerance:
-                advantage = tuple(
-                    table - self._block(values[0], i)[..., None] for i, table in enumerate(self._q(values[0]))
-                )
                 unregularized = self._under_rho(values[0])
                 return Solution(
                     unregularized + weight * self._under_rho(values[1]), unregularized,
-                    bound * (1 + weight) + improvement / (1 - mdp.gamma), policy, advantage, iteration,
+                    bound * (1 + weight) + improvement / (1 - mdp.gamma), policy, iteration,
                 )  # fmt: skip
             policy = tuple(improved)
         raise ArithmeticError(f"policy iteration: improvement {improvement:.3g} after {_MOST_ITERATIONS} iterations")
