@@ -10,9 +10,23 @@ from lpi.adjoint import occupancy
 from lpi.component import autonomous_component, independent_ranks
 from lpi.decoupled import DecoupledProblem, Solution
 from lpi.joint_values import Evaluation, Evaluator, evaluate, fits
+from lpi.local_optimum import LocalOptimum, best_local, best_local_up_to, lifted, truncated_optimum
 from lpi.mdp import NetworkedMDP
 
-__all__ = ["Evaluation", "Evaluator", "Solution", "evaluate", "fits", "occupancy", "optimum"]
+__all__ = [
+    "Evaluation",
+    "Evaluator",
+    "LocalOptimum",
+    "Solution",
+    "best_local",
+    "best_local_up_to",
+    "evaluate",
+    "fits",
+    "lifted",
+    "occupancy",
+    "optimum",
+    "truncated_optimum",
+]
 
 
 def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9) -> Solution:

@@ -19,6 +19,8 @@ from lpi.memory import EXACT_LIMIT
 from lpi.network import digits
 from lpi.policy import LocalPolicy, policy_index
 
+_ROUNDING = 2.0**-51  # relative residual that double precision can reach
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -147,13 +149,17 @@ class Evaluator:
         return close_loop(self.plan, flat_policy, offsets, self._mdp.actions)
 
     def evaluate(self, flat_policy: np.ndarray, tau: float, tolerance: float = 1e-9) -> Evaluation:
-        """J and V of a flat kappa-hop policy, each of regularised and unregularised within about `tolerance`."""
+        """J and V of a flat kappa-hop policy, each of regularised and unregularised within about `tolerance`.
+
+        Rounding may not let large values be known as well; `Evaluation.error_bound` says how well they are.
+        """
         plan, mdp, index, n = self.plan, self._mdp, self._index, self._mdp.agents
         rewards = _expected_rewards(flat_policy, plan.rewards, index.size, mdp.actions)
         stage = np.column_stack((rewards, entropies(flat_policy, index, mdp.actions)))
         stage[:, 0 if self._solves == 1 else 1] *= 1 / n if self._solves == 1 else n
         operator = Operator(plan, self.kernel(flat_policy), mdp.gamma)
-        limit, largest, sweeps, unregularized, entropy = tolerance * (1 - mdp.gamma), 0.0, 0, 0.0, 0.0
+        limit = max(tolerance * (1 - mdp.gamma), _ROUNDING * float(np.abs(stage).max()) * n / (1 - mdp.gamma))
+        largest, sweeps, unregularized, entropy = 0.0, 0, 0.0, 0.0
         solutions = np.empty_like(self._start)
         for k in range(self._solves):
             agents = (k, k + 1) if self._solves > 1 else (0, n)
