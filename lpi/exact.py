@@ -17,11 +17,14 @@ from lpi.component import Component, autonomous_component, independent_ranks, st
 from lpi.decoupled import Solution, decoupled_problem
 from lpi.elimination import Elimination, average, elimination, probabilities
 from lpi.evaluation import entropies, policy_row_offsets
+from lpi.iteration import joint_optimum, policy_iteration
 from lpi.krylov import Invariant, constants, gmres
 from lpi.mdp import NetworkedMDP
 from lpi.memory import EXACT_LIMIT, exact_memory
 from lpi.network import digits, extended_index
 from lpi.policy import LocalPolicy, policy_index
+
+__all__ = ["Evaluation", "Evaluator", "evaluate", "fits", "optimum", "policy_iteration"]
 
 _SAME = 1e-12  # transition probabilities that differ by less count as equal
 _BLOCK = 64  # states that are averaged together: enough to hide the loops' overhead, few enough for the cache
@@ -162,18 +165,20 @@ def evaluate(mdp: NetworkedMDP, policy: LocalPolicy, tau: float, tolerance: floa
     return Evaluator(mdp, policy.kappa).evaluate(policy.flat(), tau, tolerance)
 
 
-def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9) -> Solution:
-    """The centralised optimum of (2) and its J under rho, for MDPs that decouple given an autonomous component.
+def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9, memory_limit: int = EXACT_LIMIT) -> Solution:
+    """The centralised optimum of (2) and its J under rho; tau = 0 is allowed.
+
+    Where the MDP decouples given an autonomous component (`lpi.decoupled`) from n small problems, elsewhere by
+    Algorithm 3 on the joint states (`lpi.iteration`).  `Solution.method` says which, and `Solution.error_bound` how far
+    the optimum may be above; with the second method that includes the distance to an upper bound, the best joint policy.
 
     Raises:
-        ValueError: the MDP has no such component, or a negative tau.
+        ValueError: a negative tau, or neither method fits in memory.
     """
-    if not tau >= 0:
+    if not 0 <= tau < np.inf:
         raise ValueError(f"tau: {tau} is not allowed; a number >= 0")
     problem = decoupled_problem(mdp)
-    if problem is None:
-        raise ValueError("optimum: this MDP does not decouple given an autonomous component; no method for it yet")
-    return problem.optimum(tau, tolerance)
+    return joint_optimum(mdp, tau, tolerance, memory_limit) if problem is None else problem.optimum(tau, tolerance)
 
 
 def _make_plan(mdp: NetworkedMDP, kappa: int) -> _Plan:
