@@ -19,6 +19,7 @@ from lpi.memory import EXACT_LIMIT
 from lpi.policy import LocalPolicy
 from lpi.product_maximum import ProductMaximum, joint_maximum, product_maximum
 
+ITERATIONS = 30  # policies that are evaluated and kept where nothing else is asked: about 5 are needed
 _INNER = 0.1  # share of the tolerance on values that the inner maximisation may take, likewise the evaluation
 _SHARE = 0.01  # of the gap to the joint optimum, that its computation may be off by
 _MOST_SWEEPS = 100_000
@@ -53,20 +54,20 @@ def policy_iteration(
     mdp: NetworkedMDP,
     tau: float,
     start: LocalPolicy | Sequence[np.ndarray] | None = None,
-    iterations: int = 100,
+    iterations: int = ITERATIONS,
     tolerance: float = 1e-9,
     memory_limit: int = EXACT_LIMIT,
 ) -> PolicyIteration:
     """Algorithm 3: exact evaluation, then the best product policy against Q in every joint state.
 
     Joint states and joint actions are numbered in C order, agent n - 1 fastest.  A sweep over all of them takes about
-    20 ns a pair and there are a few dozen to an iteration.
+    50 ns a pair and there are a few dozen to an iteration.
 
     Args:
         mdp: the networked MDP.
         tau: entropy weight >= 0; 0: deterministic policies, the maximum over joint actions.
         start: zeta^0, per agent an array (joint states, |A_i|), or a kappa-hop policy; default uniform.
-        iterations: most policies that are evaluated, >= 1.
+        iterations: most policies that are evaluated, >= 1; memory is set aside for them.
         tolerance: on values, in the maximum norm; it stops when the last policy's residual proves as much, provided
             that the inner maxima are global (`Iterate.inner_gap` bounds how far they may be off).
         memory_limit: bytes that may be used.
@@ -76,7 +77,7 @@ def policy_iteration(
         ArithmeticError: a policy's value is below its predecessor's in some state.
     """
     _check(tau, iterations, tolerance)
-    model = JointModel(mdp, memory_limit, iterations if iterations < 100 else 10)
+    model = JointModel(mdp, memory_limit, iterations)
     policy, last, iterates = joint_policy(mdp, start), np.zeros((model.states, 2)), []
     limit = tolerance * (1 - mdp.gamma)
     for _ in range(iterations):
@@ -108,7 +109,7 @@ def joint_optimum(mdp: NetworkedMDP, tau: float, tolerance: float, memory_limit:
         ValueError: the joint state space does not fit.
     """
     found = policy_iteration(mdp, tau, tolerance=tolerance, memory_limit=memory_limit)
-    best, model = found.best, JointModel(mdp, memory_limit)
+    best, model = found.best, JointModel(mdp, memory_limit, ITERATIONS)
     above = upper_bound(model, best.values @ np.array([1.0, tau]), tau, tolerance) - best.regularized
     bound = max(above, 0.0) + best.error_bound
     return Solution(best.regularized, best.unregularized, bound, best.policy, len(found.iterates), "joint")

@@ -218,21 +218,23 @@ def _expected(plan, kernel, offset, values, inside, first, second):
 
 @njit(cache=True, error_model="numpy")
 def _over_actions(expected, policy, actions, result):
-    """result[s] = sum_a policy(a | s) expected[s, a], all quantities; one agent after another, the last first."""
+    """result[s] = sum_a policy(a | s) expected[s, a]; one agent after another, long loops before short ones."""
     states, joint, quantities = expected.shape
-    table = np.empty(joint)
+    table = np.empty(joint * quantities, dtype=expected.dtype)
+    flat = expected.reshape(states, joint * quantities)
+    weights = policy.astype(expected.dtype)
     for s in range(states):
-        for k in range(quantities):
-            for a in range(joint):
-                table[a] = expected[s, a, k]
-            size, begin = joint, policy.shape[1]
-            for i in range(len(actions) - 1, -1, -1):
-                count = actions[i]
-                size //= count
-                begin -= count
+        size, begin = joint * quantities, 0
+        table[:] = flat[s]
+        for count in actions:
+            size //= count
+            first = weights[s, begin]
+            for x in range(size):
+                table[np.uint64(x)] *= first
+            for a in range(1, count):
+                weight, at = weights[s, begin + a], a * size
                 for x in range(size):
-                    total = 0.0
-                    for a in range(count):
-                        total += policy[s, begin + a] * table[x * count + a]
-                    table[x] = total
-            result[s, k] = table[0]
+                    table[np.uint64(x)] += weight * table[np.uint64(at + x)]
+            begin += count
+        for k in range(quantities):
+            result[s, k] = table[k]

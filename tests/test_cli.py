@@ -88,6 +88,12 @@ def test_optimum_prints_what_it_is_the_optimum_of(answer):
     assert found["method"] == "decoupled" and 0 <= found["error_bound"] < 1e-6
 
 
+def test_optimum_without_entropy(answer):
+    found = answer("optimum", "--agents", "4", "--tau", "0", *SUCCESS)
+    assert found["regularized"] == found["unregularized"] == pytest.approx(35.94035029, abs=1e-7, rel=0)
+    assert found["method"] == "decoupled" and 0 <= found["error_bound"] < 1e-8
+
+
 def test_defaults_are_those_of_the_settings_and_the_failure_convention(answer):
     found = answer("optimum")
     for key in (*ENVIRONMENT, "tau"):
