@@ -211,7 +211,7 @@ def _optimum(options: argparse.Namespace) -> None:
     from lpi import exact
 
     found = exact.optimum(_mdp(settings), settings.training.tau)
-    _print(settings, found, "exact", error_bound=found.error_bound)
+    _print(settings, found, found.method, error_bound=found.error_bound)
 
 
 def _print(settings: Settings, found, method: str, **more) -> None:

@@ -7,11 +7,12 @@ states.  The centralised optimum is such a policy: reward and entropy in (2) are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from lpi.component import Component, states_of, sum_by_label
+from lpi.component import Component, autonomous_component, independent_ranks, states_of, sum_by_label
 from lpi.elementary import exponentials, logarithms
 from lpi.elimination import averaged, elimination, probabilities
 from lpi.krylov import constants, gmres
@@ -29,8 +30,27 @@ class Solution(NamedTuple):
     regularized: float  # J under rho with the entropy weight of (2)
     unregularized: float
     error_bound: float  # on both
-    policy: tuple[np.ndarray, ...]  # per agent, shape (joint component values, ranks_i, |A_i|)
+    policy: tuple[np.ndarray, ...]  # per agent, (joint component values, ranks_i, |A_i|) or (joint states, |A_i|)
     iterations: int  # of policy iteration
+    method: str  # "decoupled" or "joint": over which of the two kinds of states the policy is a table
+
+
+class DecoupledValues(NamedTuple):
+    """Values of a policy, agent by agent; the quantities of (2) are the means over agents.
+
+    An agent's regularised value is its reward part plus n * tau times its entropy part, and so is its advantage.
+    Advantages are Q_i - V_i with the Q_i of (6), which leaves out the entropy of the present step: for any policy pi,
+    J(pi) - J is the mean over agents of the discounted sum, under pi, of the advantage and n * tau * the entropy of
+    pi_i.  Of the policy itself the advantages therefore average to minus that entropy, not to 0.
+    """
+
+    regularized: float  # J under rho with the entropy weight of (2)
+    unregularized: float
+    error_bound: float  # on both
+    rewards: tuple[np.ndarray, ...]  # discounted own reward per agent, shape (joint component values, ranks_i)
+    entropies: tuple[np.ndarray, ...]  # discounted own entropy, same shapes
+    reward_advantage: tuple[np.ndarray, ...]  # per agent, shape (joint component values, ranks_i, |A_i|)
+    entropy_advantage: tuple[np.ndarray, ...]  # same shapes
 
 
 class UniformValues(NamedTuple):
@@ -72,9 +92,35 @@ class DecoupledProblem:
         policy = tuple(np.full(reward.shape, 1 / reward.shape[2]) for reward in self._rewards)
         zero = [np.zeros(reward.shape[:2]) for reward in self._rewards]
         values, _ = self._evaluate(policy, zero, tolerance, None)
-        q = self._q(values[0])
+        q = self._q(values[0], self._rewards)
         advantage = tuple(table - self._block(values[0], i)[..., None] for i, table in enumerate(q))
         return UniformValues(self._under_rho(values[0]), advantage)
+
+    def evaluate(self, policy: Sequence[np.ndarray], tau: float, tolerance: float = 1e-9) -> DecoupledValues:
+        """Values and advantages of a policy that reads the component of all agents and the own rank.
+
+        Args:
+            policy: per agent, shape (joint component values, ranks_i, |A_i|), as in `Solution.policy`.
+            tau: entropy weight.
+            tolerance: on the discounted rewards and entropies of each agent.
+
+        Raises:
+            ValueError: a table of another shape.
+        """
+        self._check_policy(policy)
+        entropy = [_entropy(table) for table in policy]
+        values, bound = self._evaluate(policy, entropy, tolerance, None)
+        weight = self._mdp.agents * tau
+        unregularized, everyone = self._under_rho(values[0]), range(self._mdp.agents)
+        blocks = [tuple(self._block(part, i) for i in everyone) for part in values]
+        nothing = [np.zeros_like(reward) for reward in self._rewards]
+        q = self._q(values[0], self._rewards), self._q(values[1], nothing)
+        advantages = [
+            tuple(table - block[..., None] for table, block in zip(*pair, strict=True))
+            for pair in zip(q, blocks, strict=True)
+        ]
+        regularized = unregularized + weight * self._under_rho(values[1])
+        return DecoupledValues(regularized, unregularized, bound * (1 + weight), *blocks, *advantages)
 
     def optimum(self, tau: float, tolerance: float) -> Solution:
         """Soft policy iteration (Algorithm 3 on each small problem); greedy for tau = 0.
@@ -89,7 +135,7 @@ class DecoupledProblem:
             entropy = [_entropy(table) for table in policy]
             values, bound = self._evaluate(policy, entropy, tolerance / 2, values)
             total = values[0] + weight * values[1]
-            q = self._q(total)
+            q = self._q(total, self._rewards)
             improvement = 0.0
             improved = []
             for i, table in enumerate(q):
@@ -100,7 +146,7 @@ class DecoupledProblem:
                 unregularized = self._under_rho(values[0])
                 return Solution(
                     unregularized + weight * self._under_rho(values[1]), unregularized,
-                    bound * (1 + weight) + improvement / (1 - mdp.gamma), policy, iteration,
+                    bound * (1 + weight) + improvement / (1 - mdp.gamma), policy, iteration, "decoupled",
                 )  # fmt: skip
             policy = tuple(improved)
         raise ArithmeticError(f"policy iteration: improvement {improvement:.3g} after {_MOST_ITERATIONS} iterations")
@@ -134,16 +180,23 @@ class DecoupledProblem:
             bound = max(bound, residual / (1 - gamma))
         return solved, bound
 
-    def _q(self, values: np.ndarray) -> list[np.ndarray]:
-        """r_i + gamma E[V_i(s')], eq. (6), per agent, shape (joint, ranks_i, |A_i|)."""
+    def _q(self, values: np.ndarray, rewards: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """rewards_i + gamma E[values_i(s')], as in (6), per agent, shape (joint, ranks_i, |A_i|)."""
         following = self._expect(values.ravel()).reshape(self._joint, -1)
         tables = []
-        for i, (reward, kernel) in enumerate(zip(self._rewards, self._kernels, strict=True)):
+        for i, (reward, kernel) in enumerate(zip(rewards, self._kernels, strict=True)):
             q = reward.copy()
             for a in range(q.shape[2]):
                 q[..., a] += self._mdp.gamma * _contract(kernel[:, :, a][self._rows[i]], self._block(following, i))
             tables.append(q)
         return tables
+
+    def _check_policy(self, policy: Sequence[np.ndarray]) -> None:
+        shapes = [reward.shape for reward in self._rewards]
+        if [np.shape(table) for table in policy] != shapes:
+            raise ValueError(
+                f"policy: tables of shapes {[np.shape(table) for table in policy]} are not allowed; {shapes}"
+            )
 
     def _block(self, values: np.ndarray, agent: int) -> np.ndarray:
         return values[:, self._columns[agent] : self._columns[agent + 1]]
@@ -153,6 +206,18 @@ class DecoupledProblem:
         return sum(float((self._rho[i] * self._block(values, i)).sum()) for i in range(self._mdp.agents)) / len(
             self._rho
         )
+
+
+def decoupled_problem(mdp: NetworkedMDP) -> DecoupledProblem | None:
+    """The small problems of an MDP, or None if it does not decouple given an autonomous component.
+
+    Raises:
+        ValueError: the MDP decouples, but its tables do not fit in memory.
+    """
+    component = autonomous_component(mdp)
+    if component is None or not independent_ranks(mdp, component):
+        return None
+    return DecoupledProblem(mdp, component)
 
 
 def _check_size(mdp: NetworkedMDP, component: Component) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from lpi.component import Component, autonomous_component, independent_ranks, states_of
-from lpi.decoupled import DecoupledProblem, Solution
+from lpi.decoupled import Solution, decoupled_problem
 from lpi.elimination import Elimination, average, elimination, probabilities
 from lpi.evaluation import entropies, policy_row_offsets
 from lpi.krylov import Invariant, constants, gmres
@@ -170,10 +170,10 @@ def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9) -> Solution:
     """
     if not tau >= 0:
         raise ValueError(f"tau: {tau} is not allowed; a number >= 0")
-    component = autonomous_component(mdp)
-    if component is None or not independent_ranks(mdp, component):
+    problem = decoupled_problem(mdp)
+    if problem is None:
         raise ValueError("optimum: this MDP does not decouple given an autonomous component; no method for it yet")
-    return DecoupledProblem(mdp, component).optimum(tau, tolerance)
+    return problem.optimum(tau, tolerance)
 
 
 def _make_plan(mdp: NetworkedMDP, kappa: int) -> _Plan:

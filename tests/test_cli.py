@@ -85,7 +85,7 @@ def test_optimum_prints_what_it_is_the_optimum_of(answer):
     found = answer("optimum", "--agents", "3", "--graph", "ring", "--tau", "0.1", "--p2", "0.5")
     assert found.keys() >= {"regularized", "unregularized", "method", "error_bound", "tau", *ENVIRONMENT}
     assert (found["graph"], found["agents"], found["tau"], found["p2"]) == ("ring", 3, 0.1, 0.5)
-    assert found["method"] == "exact" and 0 <= found["error_bound"] < 1e-6
+    assert found["method"] == "decoupled" and 0 <= found["error_bound"] < 1e-6
 
 
 def test_defaults_are_those_of_the_settings_and_the_failure_convention(answer):
