@@ -15,6 +15,7 @@ import pytest
 
 import lpi
 from lpi import cli, config, results
+from lpi.algorithm import EXACT_TOLERANCE
 from lpi.spreading import spreading_process
 
 ROOT = Path(__file__).parents[1]
@@ -148,7 +149,7 @@ def test_train_writes_a_row_per_outer_loop_and_the_final_policy(answer, folder, 
     assert all(named.items() <= row.items() for row in rows)
     found = answer("evaluate", "run.npz", "--agents", "3", "--tau", "0.1", *SUCCESS)
     for quantity in ("regularized", "unregularized"):
-        assert found[quantity] == pytest.approx(rows[-1][quantity], abs=1e-8, rel=0)
+        assert found[quantity] == pytest.approx(rows[-1][quantity], abs=EXACT_TOLERANCE, rel=0)
     assert rows[-1]["regularized"] != rows[0]["regularized"]
 
 

@@ -1,5 +1,6 @@
 import gc
 import json
+import re
 import shlex
 import sys
 
@@ -10,7 +11,8 @@ from lpi.provenance import package_files
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
-    "train": ["cli", "memory", "spreading", "algorithm", "results"],
+    "train": ["cli", "memory", "spreading", "algorithm", "reference", "results"],
+    "reference": ["cli", "spreading", "reference"],
     "aggregate": ["cli", "results"],
     "notebook": ["cli", "notebook", "plotting", "summary", "findings"],
     "publish": ["provenance"],
@@ -42,6 +44,22 @@ def training_options(reading):
 
 def overrides(wildcards):
     return OVERRIDES[wildcards.reading]
+
+
+def reference_file(wildcards):
+    """What the simulations of a training job share; nothing where J is computed exactly."""
+    if not EXPERIMENT.simulated(wildcards.reading, int(wildcards.agents)):
+        return []
+    return "<results>/{reading}/references/n{agents}_tau{tau}.npz"
+
+
+def reference_option(wildcards, input):
+    return f"--reference {shlex.quote(input.reference)}" if input.get("reference") else ""
+
+
+def seeds_of(wildcards, output):
+    """The seeds of a job, by its files: derived from them, so that another batching reruns nothing."""
+    return [re.search(r"_seed(\d+)\.csv$", curve)[1] for curve in output.curves]
 
 
 def figure_parameters(wildcards):
