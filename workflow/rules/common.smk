@@ -14,6 +14,8 @@ COMMANDS = {
     "aggregate": ["cli", "results"],
     "notebook": ["cli", "notebook", "plotting", "summary", "findings"],
     "publish": ["provenance"],
+    "theory": ["cli", "theory_table"],
+    "theory_notebook": ["cli", "notebook", "plotting", "theory_report"],
 }
 
 
@@ -61,6 +63,27 @@ def notebook_parameters(notebook, reading):
     )
 
 
+def theory_settings():
+    """What the theory table is made for: both conventions, so without what tells them apart."""
+    return {key: value for key, value in EXPERIMENT.settings.items() if key not in ("p1_means", "p2_means")}
+
+
+def theory_options(wildcards):
+    """The settings of the theory table as options of `lpi theory`."""
+    return " ".join(f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in theory_settings().items())
+
+
+def theory_parameters(wildcards):
+    """What the theory notebook is run with, as JSON."""
+    folder = f"{EXPERIMENT.results_folder}/theory"
+    return json.dumps({"table": f"{folder}/theory.csv", "output": f"{folder}/theory"})
+
+
+def theory_configuration(wildcards):
+    """What the theory table is made from, as JSON."""
+    return json.dumps({"settings": theory_settings()})
+
+
 def configuration(wildcards):
     """What the results of a reading are made from, as JSON."""
     return json.dumps(EXPERIMENT.configuration(wildcards.reading))
@@ -75,6 +98,8 @@ def published_folders():
 gc.set_threshold(200_000, 20, 20)
 
 EXPERIMENT = checked_experiment(config)
+if "theory" in EXPERIMENT.readings:
+    sys.exit("config: readings: 'theory' is not allowed; the theorems' folder has that name")
 NOTEBOOKS = [*EXPERIMENT.figures, "summary"]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 
