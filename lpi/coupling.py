@@ -1,4 +1,4 @@
-"""Random networked MDPs, policies and Q functions that meet the theorems' hypotheses, and one made to break them."""
+"""Random networked MDPs, policies and Q functions that meet the theorems' hypotheses, and two made to break them."""
 
 from __future__ import annotations
 
@@ -101,11 +101,31 @@ def star(gamma: float, mu: float, leaves: int) -> NetworkedMDP:
     graph, strength = nx.star_graph(leaves), LARGEST_INTERACTION / 2**mu
     low, high = (1 - strength) / 2, (1 + strength) / 2
     likely = np.array([[1 - low, low], [1 - high, high]])
-    centre = likely[[[0, 1], [1, 1]]].reshape((1,) * 0 + (2,) + (1,) * leaves + (2, 2))
+    centre = likely[[[0, 1], [1, 1]]].reshape(2, *(1,) * leaves, 2, 2)
     transitions = [np.broadcast_to(centre, (2,) * (leaves + 1) + (2, 2))]
     transitions += [np.broadcast_to(likely[:, None, None, :], (2, 2, 1, 2))] * leaves
     rewards = [np.array([[0.0, 1.0], [1.0, 1.0]])] + [np.array([[0.0], [1.0]])] * leaves
     return NetworkedMDP(graph, transitions, rewards, gamma)
+
+
+def pair(gamma: float, mu: float, sigma: float) -> tuple[NetworkedMDP, list[np.ndarray]]:
+    """Two agents with rows and columns of 2^mu C below 1/2, and a sigma-regular policy of theirs.
+
+    State 0 pays agent 0 nothing and state 1 pays 1; state 2 pays its action, which it leans to as agent 1's state says.
+    So that agent 0's reward depends on its own state in full and on agent 1's through the policy.
+    """
+    strength = LARGEST_INTERACTION / 2**mu
+    share = np.zeros((3, 2))  # how strongly the present states point to state 1
+    share[1] += 0.5
+    share[:, 1] += 0.5
+    first = np.stack([strength * (1 - share), strength * share, np.full((3, 2), 1 - strength)], axis=-1)
+    up = (1 - strength) / 2 + strength * share
+    second = np.stack([1 - up, up], axis=-1)
+    transitions = [np.repeat(first[:, :, None], 2, axis=2), second[:, :, None]]
+    rewards = [np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), np.array([[0.0], [1.0]])]
+    leaning = 1 / (1 + np.exp(np.where(np.arange(6) % 2 == 1, -sigma, sigma)))
+    policy = [np.stack([1 - leaning, leaning], axis=-1), np.ones((6, 1))]
+    return NetworkedMDP(nx.path_graph(2), transitions, rewards, gamma), policy
 
 
 def _rows(rng: np.random.Generator, shape: tuple[int, ...], size: int, extreme: bool) -> np.ndarray:

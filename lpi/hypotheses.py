@@ -105,8 +105,8 @@ def _compare(theorem: str, name: str, relation: str, limit: float, value: float,
 def _least_tau(theorem: str, constants: bounds.Constants, tau: float, r_bar: float, actions: int) -> Hypothesis:
     if math.isnan(constants.least_tau):
         least = bounds.FACTOR[theorem] * r_bar * actions**2 * math.e
-        note = f"undefined for gamma >= 0.8; at gamma = 0, where it asks least, it asks for {least:.4g}"
-        return Hypothesis(theorem, "tau", ">=", math.nan, tau, None, note)
+        note = "undefined for gamma >= 0.8; the limit is that at gamma = 0, where it is lowest"
+        return Hypothesis(theorem, "tau", ">=", least, tau, False if tau < least else None, note)
     return _compare(theorem, "tau", ">=", constants.least_tau, tau)
 
 

@@ -3,7 +3,7 @@
 `lpi theory` writes it as CSV; the notebook reads it.  Parts:
 
 * `family`: the worst case over random MDPs that meet the hypotheses (row and column sums of C bounded);
-* `counterexample`: an MDP that meets the hypotheses as they are stated (row sums only) and breaks the statement;
+* `counterexample`: MDPs that meet the hypotheses as they are stated (stars: row sums only) and break a statement;
 * `section_6`: the experiment's own MDP, left side beside right side whether or not the hypotheses hold;
 * `hypothesis`: what the experiment must satisfy, and by how much it does not.
 """
@@ -22,7 +22,7 @@ import numpy as np
 
 from lpi import bounds, theory, verification
 from lpi.config import EnvironmentConfig, Settings
-from lpi.coupling import star, weakly_coupled
+from lpi.coupling import pair, star, weakly_coupled
 from lpi.dense import uniform_policy
 from lpi.hypotheses import Hypothesis, hypotheses
 from lpi.mdp import NetworkedMDP
@@ -39,8 +39,10 @@ MDPS = 200
 CONVENTIONS = (("failure", "failure"), ("success", "success"))
 """What p1 and p2 mean, unless the meanings are asked for."""
 STAR_GAMMA, STAR_MU, STAR_LEAVES = 0.3, 0.01, (3, 5, 7, 8)
+PAIR_GAMMA, PAIR_MU = 1e-3, 1e-4
 EXPONENT = 1.0
 """mu at which the statements that hold for any mu are measured on the experiment, where the theorems give none."""
+OF_ANY_MU = ("Proposition 2", "Lemma 7", "Lemma 10", "Lemma 16")
 
 PLACES = {
     "Proposition 1": "section 2.2, eq. (7)",
@@ -144,20 +146,31 @@ def family(seed: int, mdps: int) -> list[Row]:
 
 
 def counterexamples() -> list[Row]:
-    """The star, which meets the hypotheses of Theorem 6 and Lemma 9 as they are stated."""
+    """MDPs that meet the hypotheses as they are stated: stars, and a pair of agents whose columns of C are bounded too."""
     rows = []
     for leaves in STAR_LEAVES:
         problem = Problem.of(star(STAR_GAMMA, STAR_MU, leaves), STAR_MU)
         tau = verification.least_tau(problem, "Theorem 6", "printed")
-        trail = problem.model.policy_iteration(tau, uniform_policy(problem.mdp))
-        checks = verification.theorem_6(problem, tau, trail, "printed")
-        checks += [c for c in verification.lemma_9(problem, tau, uniform_policy(problem.mdp)) if c.form == "printed"]
-        found: dict[tuple, list[Check]] = {}
-        _gather(found, checks)
-        setting = f"star of {leaves} leaves, gamma = {STAR_GAMMA}, mu = {STAR_MU}"
-        columns = f"largest column sum of C: {problem.interaction.both:.3g}"
-        rows += [_worst("counterexample", group, setting, leaves + 1, tau, "yes", columns) for group in found.values()]
-    return rows
+        uniform = uniform_policy(problem.mdp)
+        setting = f"star of {leaves} leaves, gamma = {STAR_GAMMA:g}, mu = {STAR_MU:g}"
+        more = [check for check in verification.lemma_9(problem, tau, uniform) if check.form == "printed"]
+        rows += _counterexample(problem, tau, uniform, setting, more)
+    sigma = 1 / (2 * bounds.FACTOR["Theorem 6"] * 2**PAIR_MU * 2**2 * math.e)  # v' / (n tau) at the least tau
+    mdp, policy = pair(PAIR_GAMMA, PAIR_MU, sigma)
+    problem = Problem.of(mdp, PAIR_MU)
+    tau = verification.least_tau(problem, "Theorem 6", "printed")
+    return rows + _counterexample(problem, tau, policy, f"pair, gamma = {PAIR_GAMMA:g}, mu = {PAIR_MU:g}", [])
+
+
+def _counterexample(problem: Problem, tau: float, start, setting: str, more: Sequence[Check]) -> list[Row]:
+    """Theorem 6 on one MDP, printed, beside further checks."""
+    trail = problem.model.policy_iteration(tau, start)
+    found: dict[tuple, list[Check]] = {}
+    _gather(found, [*verification.theorem_6(problem, tau, trail, "printed"), *more])
+    sums = f"largest row sum of C {problem.interaction.rows:.4g}, with columns {problem.interaction.both:.4g}"
+    return [
+        _worst("counterexample", checks, setting, problem.mdp.agents, tau, "yes", sums) for checks in found.values()
+    ]
 
 
 def section_6(mdp: NetworkedMDP, tau: float, setting: str) -> list[Row]:
@@ -181,17 +194,19 @@ def section_6(mdp: NetworkedMDP, tau: float, setting: str) -> list[Row]:
     rows = []
     for met, policy, checks in groups:
         for position, check in enumerate(checks):
-            more = f"{_ordinal(check, position)}{policy}; mu = {EXPONENT:g}" if check.statement != "Theorem 1" else (
-                f"{_ordinal(check, position)}{policy}; the bound is undefined for gamma >= 0.8"
-            )  # fmt: skip
+            more = f"{policy}{_ordinal(check, position)}"
+            if check.statement == "Theorem 1" and not defined:
+                more += "; the bound is undefined for gamma >= 0.8"
+            elif check.statement in OF_ANY_MU:
+                more += f"; mu = {EXPONENT:g}"
             rows.append(_worst("section_6", [check], setting, mdp.agents, tau, met, more))
     return rows
 
 
 def _ordinal(check: Check, position: int) -> str:
     if check.statement == "Proposition 2":
-        return f"beta = {position}; "
-    return f"kappa = {position}; " if check.quantity.endswith("truncated zeta*)") else ""
+        return f", beta = {position}"
+    return f", kappa = {position}" if check.quantity.endswith("truncated zeta*)") else ""
 
 
 def _entries(checks: Sequence[Check]) -> list[Check]:

@@ -209,14 +209,14 @@ def lemma_21(problem: Problem, kappa: int = 1) -> list[Check]:
 
 
 def theorem_6(problem: Problem, tau: float, trail: Trail, form: str) -> list[Check]:
-    """Algorithm 3 from a policy of the class: (a) and (b) at every iterate, (c) where it is closest to its bound."""
+    """Algorithm 3 from a policy of the class: (a) after each improvement, (b) from the start on."""
     mdp = problem.mdp
     found = constants(problem, "Theorem 6", tau, form)
     largest = (problem.r_bar + mdp.gamma * problem.largest_value(tau)) * problem.weight
     z = [theory.policy_influence(mdp, policy) for policy, _ in trail[1:]]
     sigma = max(theory.regularity(policy) for policy, _ in trail[1:])
     decay = max(theory.decay(mdp, matrix, found.mu) for matrix in z)
-    nu_q = max(theory.decay(mdp, theory.q_influence(mdp, values.q), found.mu) for _, values in trail[1:])
+    nu_q = max(theory.decay(mdp, theory.q_influence(mdp, values.q), found.mu) for _, values in trail)
     return [
         Check("Theorem 6", "(a) regularity of the iterates", form, found.sigma, sigma, math.nan),
         Check("Theorem 6", "(a) decay of the iterates", form, bounds.NU, decay, problem.weight),

@@ -104,6 +104,19 @@ def test_theorem_6_fails_where_the_columns_of_c_are_not_bounded():
     assert theory.row_decay(mdp, theory.q_influence(mdp, values.q), found.mu) <= found.nu_q
 
 
+def test_theorem_6_fails_by_a_hair_where_the_columns_are_bounded_too():
+    gamma, mu = 1e-3, 1e-4
+    nu_q = bounds.q_decay(1.0, gamma)
+    tau = 6 * 2**mu * nu_q * 2**2 * math.e
+    mdp, policy = coupling.pair(gamma, mu, nu_q / (2 * tau))
+    found = bounds.constants("Theorem 6", 1.0, gamma, tau, 2, 2, coupling.interaction(mdp).rows)
+    assert coupling.interaction(mdp).both < 0.5 and found.mu == pytest.approx(mu)
+    assert tau >= found.least_tau and theory.regularity(policy) <= found.sigma * (1 + 1e-12)
+    assert theory.decay(mdp, theory.policy_influence(mdp, policy), found.mu) <= bounds.NU
+    decay = theory.decay(mdp, theory.q_influence(mdp, DenseModel(mdp).evaluate(policy, tau).q), found.mu)
+    assert found.nu_q * (1 + 5e-7) < decay <= bounds.q_decay(1.0, gamma, "corrected")
+
+
 def test_lemma_21_lacks_a_factor():
     """Three agents in a triangle, estimates of Q = 0 off by epsilon with the sign of the parity of three bits."""
     mdp = builders.random_mdp(nx.complete_graph(3), 0, states=(2,), actions=(1,))
@@ -116,6 +129,29 @@ def test_lemma_21_lacks_a_factor():
     nu_q = 1e-9  # Q = 0 decays with any v'
     assert measured > 2.6 * bounds.lemma_21(nu_q, mu, 1, epsilon, 3, 3)
     assert measured <= bounds.lemma_21(nu_q, mu, 1, epsilon, 3, 3, "corrected")
+
+
+@pytest.mark.parametrize("mu", [0.02, 0.3, 0.8])
+def test_lemma_16_survives_a_search_where_its_proof_does_not_reach(mu):
+    """Hill climbing over Z^Q on the proof's own intermediate bound, (1/n) sum_l 2 min(Z_li, Z_lj)."""
+    rng, largest = np.random.default_rng(0), 0.0
+    for graph in (nx.path_graph(2), nx.path_graph(4), nx.star_graph(4)):
+        n = len(graph)
+        weights = (np.array(nx.floyd_warshall_numpy(graph)) + 1) ** mu
+
+        def share(z, weights=weights, n=n):
+            nu_q = max((z * weights).sum(axis=0).max(), (z * weights).sum(axis=1).max())
+            h = 2 / n * np.minimum(z[:, :, None], z[:, None, :]).sum(axis=0)
+            return (h * weights).sum(axis=1).max() / bounds.lemma_16(nu_q, mu)
+
+        z = rng.random((n, n))
+        for _ in range(1500):
+            other = z.copy()
+            i, j = rng.integers(n, size=2)
+            other[i, j] = max(0.0, z[i, j] + rng.normal() / 5)
+            z = other if share(other) >= share(z) else z
+        largest = max(largest, share(z))
+    assert 0.9 * 2**-mu < largest <= 2**-mu + 1e-9
 
 
 def test_lemma_17_has_a_sharp_form():
@@ -186,7 +222,8 @@ def test_section_6_violates_what_the_paper_says_and_more():
     assert found["Theorem 1", "gamma"].excess == pytest.approx(0.15)
     assert found["Theorem 1", "sup_i sum_j C_ij"].value == pytest.approx(2.08)
     assert found["Theorem 2", "eta"].excess == pytest.approx(19.95)
-    assert found["Theorem 1", "tau"].met is None and "130.5" in found["Theorem 1", "tau"].note
+    assert found["Theorem 1", "tau"].met is False
+    assert found["Theorem 1", "tau"].limit == pytest.approx(6 * 2 * 4 * math.e)  # r_bar = 2; at gamma = 0
     assert found["Theorem 5", "Assumption 1: an irreducible, aperiodic chain"].met is False
     assert found["Theorem 1", "smallest reward"].met is True
 

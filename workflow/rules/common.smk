@@ -3,7 +3,7 @@ import json
 import shlex
 import sys
 
-from lpi.config import ConfigError
+from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.provenance import package_files
@@ -64,8 +64,12 @@ def notebook_parameters(notebook, reading):
 
 
 def theory_settings():
-    """What the theory table is made for: both conventions, so without what tells them apart."""
-    return {key: value for key, value in EXPERIMENT.settings.items() if key not in ("p1_means", "p2_means")}
+    """What the theory table is made for: settings off their defaults, but for what tells the two conventions apart."""
+    return {
+        key: value
+        for key, value in EXPERIMENT.settings.items()
+        if key not in ("p1_means", "p2_means") and value != SETTINGS[key].default
+    }
 
 
 def theory_options(wildcards):
