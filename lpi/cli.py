@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, optimum, and the steps of the workflow."""
+"""The command line: train, evaluate, optimum, theory, and the steps of the workflow."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lpi.policy import LocalPolicy
 
 _EPISODES = "4000"  # of `lpi evaluate` where the exact value does not fit
+_MDPS = "200"  # of `lpi theory`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("--output", required=True, type=Path, help=".npz to write")
     reference.set_defaults(run=_reference)
     _add_environment(reference)
+    theory = commands.add_parser("theory", help="the paper's theorems against numbers, as CSV")
+    theory.add_argument("--output", required=True, type=Path, help="CSV to write")
+    theory.add_argument("--mdps", default=_MDPS, help=f"random MDPs that the statements are tried on; default {_MDPS}")
+    theory.add_argument("--seed", default="0", help="seed of the random MDPs")
+    theory.set_defaults(run=_theory)
+    _add_environment(theory)
 
     aggregate = commands.add_parser("aggregate", help="join runs into one tidy CSV, checked")
     aggregate.add_argument("runs", nargs="+", type=Path)
@@ -267,6 +274,23 @@ def _optimum(options: argparse.Namespace) -> None:
 
     found = exact.optimum(_mdp(settings), settings.training.tau)
     _print(settings, found, found.method, error_bound=found.error_bound)
+
+
+def _theory(options: argparse.Namespace) -> None:
+    settings, seed = _settings(options), _integer("seed", options.seed, 0, LARGEST_SEED)
+    mdps = _integer("mdps", options.mdps, 1)
+    if settings.training.tau == 0:
+        raise ConfigError("tau: 0.0 is not allowed; a number > 0, the theorems are about the regularised reward")
+    _check_outputs(output=options.output)
+    from lpi import theory_table
+
+    environment = settings.environment
+    chosen = options.p1_means, options.p2_means
+    given = any(chosen) or any(text.split("=")[0].strip() in ("p1_means", "p2_means") for text in options.assignments)
+    conventions = ((environment.p1_means, environment.p2_means),) if given else theory_table.CONVENTIONS
+    asked = options.agents is not None or any(text.split("=")[0].strip() == "agents" for text in options.assignments)
+    rows = theory_table.build(settings, environment.agents if asked else None, seed, mdps, conventions)
+    theory_table.write(options.output, rows)
 
 
 def _print(settings: Settings, found, method: str, **more) -> None:

@@ -4,7 +4,7 @@ import re
 import shlex
 import sys
 
-from lpi.config import ConfigError
+from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.provenance import package_files
@@ -16,6 +16,8 @@ COMMANDS = {
     "aggregate": ["cli", "results"],
     "notebook": ["cli", "notebook", "plotting", "summary", "findings"],
     "publish": ["provenance"],
+    "theory": ["cli", "theory_table"],
+    "theory_notebook": ["cli", "notebook", "plotting", "theory_report"],
 }
 
 
@@ -79,6 +81,31 @@ def notebook_parameters(notebook, reading):
     )
 
 
+def theory_settings():
+    """What the theory table is made for: settings off their defaults, but for what tells the two conventions apart."""
+    return {
+        key: value
+        for key, value in EXPERIMENT.settings.items()
+        if key not in ("p1_means", "p2_means") and value != SETTINGS[key].default
+    }
+
+
+def theory_options(wildcards):
+    """The settings of the theory table as options of `lpi theory`."""
+    return " ".join(f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in theory_settings().items())
+
+
+def theory_parameters(wildcards):
+    """What the theory notebook is run with, as JSON."""
+    folder = f"{EXPERIMENT.results_folder}/theory"
+    return json.dumps({"table": f"{folder}/theory.csv", "output": f"{folder}/theory"})
+
+
+def theory_configuration(wildcards):
+    """What the theory table is made from, as JSON."""
+    return json.dumps({"settings": theory_settings()})
+
+
 def configuration(wildcards):
     """What the results of a reading are made from, as JSON."""
     return json.dumps(EXPERIMENT.configuration(wildcards.reading))
@@ -93,6 +120,8 @@ def published_folders():
 gc.set_threshold(200_000, 20, 20)
 
 EXPERIMENT = checked_experiment(config)
+if "theory" in EXPERIMENT.readings:
+    sys.exit("config: readings: 'theory' is not allowed; the theorems' folder has that name")
 NOTEBOOKS = [*EXPERIMENT.figures, "summary"]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 
