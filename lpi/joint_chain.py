@@ -70,9 +70,9 @@ class Operator:
         return _apply(self._plan, values, *self._work[values.dtype.type])
 
 
-def memory(mdp: NetworkedMDP, kappa: int, limit: int, solves: int = 1) -> int:
-    """Bytes: the vectors of the solver (start and solution of every further solve), then the tables of the policy."""
-    needed = exact_memory(mdp.joint_states) + (solves - 1) * 2 * 2 * 8 * mdp.joint_states
+def memory(mdp: NetworkedMDP, kappa: int, limit: int, more: int = 0) -> int:
+    """Bytes: the vectors of the solver, `more` for each joint state, then the tables of the policy."""
+    needed = exact_memory(mdp.joint_states) + more * mdp.joint_states
     if needed > limit:
         return needed
     component = _component(mdp)

@@ -107,14 +107,17 @@ class Evaluator:
         kappa: hops of the policies to come.
         memory_limit: bytes that may be used.
         per_agent: solve for every agent's V_i rather than for their mean.
+        more: bytes for each joint state that the caller needs besides.
 
     Raises:
         ValueError: the joint state space does not fit; says how many states, how much memory, and what fits.
     """
 
-    def __init__(self, mdp: NetworkedMDP, kappa: int, memory_limit: int = EXACT_LIMIT, per_agent: bool = False):
+    def __init__(
+        self, mdp: NetworkedMDP, kappa: int, memory_limit: int = EXACT_LIMIT, per_agent: bool = False, more: int = 0
+    ):
         self._solves = mdp.agents if per_agent else 1
-        needed, states = memory(mdp, kappa, memory_limit, self._solves), mdp.joint_states
+        needed, states = memory(mdp, kappa, memory_limit, more + _agents_bytes(mdp, per_agent)), mdp.joint_states
         if needed > memory_limit:
             raise ValueError(
                 f"exact evaluation: {states:.3g} joint states need {needed / 1e9:.3g} GB; at most "
@@ -183,7 +186,12 @@ class Evaluator:
 
 def fits(mdp: NetworkedMDP, kappa: int = 1, memory_limit: int = EXACT_LIMIT, per_agent: bool = False) -> bool:
     """Whether the MDP's joint state space is small enough for an `Evaluator`."""
-    return memory(mdp, kappa, memory_limit, mdp.agents if per_agent else 1) <= memory_limit
+    return memory(mdp, kappa, memory_limit, _agents_bytes(mdp, per_agent)) <= memory_limit
+
+
+def _agents_bytes(mdp: NetworkedMDP, per_agent: bool) -> int:
+    """Start, solution and their copy, two quantities each, of every further agent, for each joint state."""
+    return (mdp.agents - 1) * 3 * 2 * 8 if per_agent else 0
 
 
 def evaluate(
