@@ -17,14 +17,13 @@ from lpi.component import Component, autonomous_component, independent_ranks, st
 from lpi.decoupled import Solution, decoupled_problem
 from lpi.elimination import Elimination, average, elimination, probabilities
 from lpi.evaluation import entropies, policy_row_offsets
-from lpi.iteration import joint_optimum, policy_iteration
+from lpi.iteration import joint_optimum
+from lpi.iteration import policy_iteration as policy_iteration  # part of this module's interface
 from lpi.krylov import Invariant, constants, gmres
 from lpi.mdp import NetworkedMDP
 from lpi.memory import EXACT_LIMIT, exact_memory
 from lpi.network import digits, extended_index
 from lpi.policy import LocalPolicy, policy_index
-
-__all__ = ["Evaluation", "Evaluator", "evaluate", "fits", "optimum", "policy_iteration"]
 
 _SAME = 1e-12  # transition probabilities that differ by less count as equal
 _BLOCK = 64  # states that are averaged together: enough to hide the loops' overhead, few enough for the cache
