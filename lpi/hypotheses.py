@@ -128,7 +128,14 @@ def _of_training(mdp: NetworkedMDP, training: TrainingConfig, rows: float) -> li
     eta = 1 / training.tau if training.tau > 0 else math.inf
     # Algorithm 1 makes p_max + 1 updates
     return [
-        _compare(theorem, "kappa", ">=", 1, kappa, "section 3.1; at kappa = 0 the proof's bound on sigma fails"),
+        _compare(
+            theorem,
+            "kappa",
+            ">=",
+            1,
+            kappa,
+            "section 3.1; section 6 also runs kappa = 0, where the proof's bound on sigma fails",
+        ),
         _compare(theorem, "eta", "=", eta, training.eta),
         _compare(theorem, "beta", ">=", beta, used, undefined),
         _compare(theorem, "p_max", ">=", steps, training.inner_steps - 1, undefined),
