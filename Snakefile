@@ -4,6 +4,7 @@
 #   aggregate  all runs of a reading as one tidy table of learning curves
 #   notebooks  figures 1 to 3 and the summary table, drawn by notebooks and rendered as HTML
 #   theory     the paper's theorems held against numbers: one table and one notebook
+#   report     the replication report, from what was published
 #   publish    copies of these in the figures folder, with the configuration they come from
 from snakemake.utils import min_version
 
@@ -38,6 +39,7 @@ rule all:
         expand("<results>/{reading}/notebooks/{name}.html", reading=EXPERIMENT.readings, name=NOTEBOOKS),
         expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
         "<figures>/theory/provenance.json",
+        report_files(),
     message:
         "All figures, tables and notebooks"
 
@@ -47,6 +49,7 @@ include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/theory.smk"
+include: "workflow/rules/report.smk"
 
 
 onsuccess:

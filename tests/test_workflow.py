@@ -22,7 +22,7 @@ TINY = {
     "figures": {"figure1": None, "figure2": {"agents": [3], "taus": [0.05]}, "figure3": None},
     "settings": {"outer_loops": 2, "trajectory_length": 50, "graph": "ring"},
 }
-FOLLOWING = {"point": 1, "curves": 1, "figure": 1, "summary": 1, "publish": 1}
+FOLLOWING = {"point": 1, "curves": 1, "figure": 1, "summary": 1, "publish": 1, "report": 1, "publish_report": 1}
 """The jobs that follow any training."""
 THEORY = {"theory": 1, "theory_notebook": 1, "publish_theory": 1}
 """The jobs of the theorems."""

@@ -1,8 +1,10 @@
 import gc
+import hashlib
 import json
 import re
 import shlex
 import sys
+from pathlib import Path
 
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import load
@@ -18,6 +20,7 @@ COMMANDS = {
     "publish": ["provenance"],
     "theory": ["cli", "theory_table"],
     "theory_notebook": ["cli", "notebook", "plotting", "theory_report"],
+    "report": ["report"],
 }
 
 
@@ -109,6 +112,24 @@ def theory_configuration(wildcards):
 def configuration(wildcards):
     """What the results of a reading are made from, as JSON."""
     return json.dumps(EXPERIMENT.configuration(wildcards.reading))
+
+
+def quoted_tables(wildcards):
+    """Digests of the tables that the report quotes and this workflow's default target does not make.
+
+    Not inputs: a report must not start the multiverse.
+    """
+    folder = Path(EXPERIMENT.figures_folder)
+    made = {*EXPERIMENT.readings, "theory"}
+    paths = [path for kind in ("csv", "json", "md") for path in folder.glob(f"*/*.{kind}")]
+    quoted = sorted(path for path in paths if path.parent.name not in made)
+    return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
+
+
+def report_files():
+    """Where the report goes: into docs only from the folder of figures that is committed."""
+    published = ["docs/replication-report.md"] if EXPERIMENT.figures_folder == "figures" else []
+    return ["<results>/report/replication-report.md", *published]
 
 
 def published_folders():

@@ -1,0 +1,189 @@
+"""What the replication report and the README quote: the tables in the figures folder, each there or not yet.
+
+A table that is not there is None, and what rests on it says by which command it is made.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lpi.claims import COLUMNS as CLAIM_COLUMNS
+from lpi.claims import overall
+from lpi.results import ResultsError
+
+VERDICT_COLUMNS = ("reading", "agents", "claim", "verdict")
+EFFECT_COLUMNS = ("agents", "claim", "outcome", "choice", "value", "with_choice", "effect", "low", "high", "clear")
+CONTRAST_COLUMNS = ("study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high")
+PRICE_COLUMNS = ("agents", "variant", "kappa", "share", "seeds", "reached", "median", "budget")
+MEASURED_COLUMNS = ("part", "jobs", "seconds", "megabytes")
+SUMMARY_COLUMNS = (
+    "figure",
+    "agents",
+    "tau",
+    "kappa",
+    "seeds",
+    "initial",
+    "final_median",
+    "final_q1",
+    "final_q3",
+    "visited",
+)
+THEORY_COLUMNS = (
+    "part",
+    "statement",
+    "quantity",
+    "form",
+    "setting",
+    "hypothesis_met",
+    "bound",
+    "measured",
+    "cases",
+    "violations",
+)
+LOCALITY_COLUMNS = ("p1_means", "p2_means", "agents", "tau", "kappa", "uniform_loss", "loss")
+
+BEST_MATCH = "best_match"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The tables of a figures folder."""
+
+    readings: tuple[str, ...]
+    """readings with results, in the order of the config's"""
+    configurations: Mapping[str, Mapping[str, Any]]
+    summaries: Mapping[str, pd.DataFrame]
+    claims: pd.DataFrame | None = None
+    locality: pd.DataFrame | None = None
+    theory: pd.DataFrame | None = None
+    verdicts: pd.DataFrame | None = None
+    effects: pd.DataFrame | None = None
+    best: Mapping[str, Any] | None = None
+    contrasts: pd.DataFrame | None = None
+    prices: pd.DataFrame | None = None
+    chosen: Mapping[str, Any] | None = None
+    questions: Mapping[str, str] = field(default_factory=dict)
+    """of the studies, by name"""
+    measured: pd.DataFrame | None = None
+
+    def verdict(self, reading: str, claim: str) -> str | None:
+        """Overall verdict on a claim under a reading; None where it was not judged.
+
+        Of `best_match`, as long as it has no runs of its own, what the multiverse says of it.
+        """
+        if self.claims is not None:
+            rows = self.claims[(self.claims["reading"] == reading) & (self.claims["claim"] == claim)]
+            if len(rows):
+                return str(overall(rows)["verdict"].iloc[0])
+        if reading == BEST_MATCH and self.best is not None and self.verdicts is not None:
+            rows = self.verdicts[
+                (self.verdicts["reading"].astype(str) == str(self.best["reading"]))
+                & (self.verdicts["agents"] == self.best["agents"])
+                & (self.verdicts["claim"] == claim)
+            ]
+            if len(rows):
+                return str(rows["verdict"].iloc[0])
+        return None
+
+
+def load(folder: str | Path) -> Published:
+    """The tables of a figures folder.
+
+    Raises:
+        ResultsError: no such folder, or a table in it that is not readable or lacks a column.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ResultsError(f"{folder}: no such folder; the workflow makes it (`snakemake --cores 2`)")
+    configurations = {}
+    for path in sorted(folder.glob("*/provenance.json")):
+        configuration = _json(path)["configuration"]
+        if "reading" in configuration:
+            configurations[configuration["reading"]] = configuration
+    parts = [_csv(path, CLAIM_COLUMNS) for path in sorted(folder.glob("*/claims.csv"))]
+    claims = pd.concat(parts, ignore_index=True).drop_duplicates() if parts else None
+    losses = [_csv(path, LOCALITY_COLUMNS) for path in sorted(folder.glob("*/locality*.csv"))]
+    known = [name for name in ("as_printed", "working", BEST_MATCH) if name in configurations]
+    return Published(
+        readings=tuple(known + [name for name in configurations if name not in known]),
+        configurations=configurations,
+        summaries={name: _csv(folder / name / "summary.csv", SUMMARY_COLUMNS) for name in configurations},
+        claims=claims,
+        locality=pd.concat(losses, ignore_index=True).drop_duplicates() if losses else None,
+        theory=_csv(folder / "theory/theory.csv", THEORY_COLUMNS, needed=False),
+        verdicts=_csv(folder / "multiverse/verdicts.csv", VERDICT_COLUMNS, needed=False),
+        effects=_csv(folder / "multiverse/effects.csv", EFFECT_COLUMNS, needed=False),
+        best=_json(folder / "multiverse/best_match.json", needed=False),
+        contrasts=_csv(folder / "studies/contrasts.csv", CONTRAST_COLUMNS, needed=False),
+        prices=_csv(folder / "studies/prices.csv", PRICE_COLUMNS, needed=False),
+        chosen=_json(folder / "studies/chosen.json", needed=False),
+        questions=_questions(folder / "studies/studies.md"),
+        measured=_csv(folder / "report/benchmarks.csv", MEASURED_COLUMNS, needed=False),
+    )
+
+
+def measure(results: str | Path) -> pd.DataFrame:
+    """Jobs, their seconds together, and megabytes on disk of each part of the workflow, with `MEASURED_COLUMNS`.
+
+    From Snakemake's benchmark files in a results folder.  Seconds are summed over jobs: on k cores the wall clock shows
+    a k-th of them at best.  The megabytes are those of the part's results, without logs.
+
+    Raises:
+        ResultsError: a folder without benchmark files.
+    """
+    results = Path(results)
+    seconds: dict[str, list[float]] = {}
+    for path in sorted((results / "benchmarks").rglob("*.tsv")):
+        words = path.relative_to(results / "benchmarks").with_suffix("").parts
+        part = next((name for name in ("multiverse", "studies", "theory") if name in words), "default")
+        seconds.setdefault(part, []).extend(pd.read_csv(path, sep="\t")["s"].tolist())
+    if not seconds:
+        raise ResultsError(f"{results}/benchmarks: no measured jobs; the workflow makes them")
+    sizes = dict.fromkeys(seconds, 0)
+    for path in results.rglob("*"):
+        top = path.relative_to(results).parts[0]
+        if path.is_file() and top not in ("logs", "benchmarks", "package"):
+            part = top if top in sizes else "default"
+            sizes[part] = sizes.get(part, 0) + path.stat().st_size
+    rows = [
+        (part, len(times), round(math.fsum(times), 1), round(sizes[part] / 1e6, 1)) for part, times in seconds.items()
+    ]
+    return pd.DataFrame(sorted(rows), columns=list(MEASURED_COLUMNS))
+
+
+def _csv(path: Path, columns, needed: bool = True) -> pd.DataFrame | None:
+    if not path.exists() and not needed:
+        return None
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"reading": str})
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, UnicodeDecodeError) as error:  # the parser's errors are ValueErrors
+        raise ResultsError(f"{path}: not a CSV table: {error}") from error
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise ResultsError(f"{path}: column {', '.join(missing)}: missing")
+    return table
+
+
+def _json(path: Path, needed: bool = True) -> Any:
+    if not path.exists() and not needed:
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: cannot be read as JSON: {error}") from error
+
+
+def _questions(path: Path) -> dict[str, str]:
+    """The headings `## name: question` of the studies' text."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = (line[3:].split(": ", 1) for line in lines if line.startswith("## ") and ": " in line)
+    return dict(found)

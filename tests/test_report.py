@@ -1,0 +1,191 @@
+"""The replication report, its errata and the README's table of claims."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+import pytest
+
+from lpi import report, report_tables, report_text
+from lpi.claims import CLAIMS, COLUMNS
+from lpi.config import SETTINGS
+from lpi.results import ResultsError
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = (ROOT / report.TEMPLATE).read_text(encoding="utf-8")
+REFERENCES = (
+    r"Proc\. ACM Meas\. Anal\. Comput\. Syst\. 7, 1, Article 13\s+\(March 2023\)",
+    r"(section|line|Algorithm|Figure|Theorem|Definition|Lemma)s? \d+(\.\d+)*",
+    r"eq\. \(\d+\)",
+)
+"""Digits that a template may hold: places in the paper."""
+
+
+@pytest.fixture(scope="module")
+def errata():
+    return report.read_errata(ROOT / report.ERRATA)
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return report_tables.load(ROOT / "figures")
+
+
+def test_committed_report_is_the_rendering_of_the_committed_tables(committed, errata):
+    assert (ROOT / report.REPORT).read_text(encoding="utf-8") == report.render(committed, errata, TEMPLATE)
+
+
+def test_committed_readme_and_errata(committed, errata):
+    present = (ROOT / report.README).read_text(encoding="utf-8")
+    assert report.BEGIN in present and report.END in present
+    assert report.readme_text(present, committed) == present
+    assert (ROOT / report.ERRATA_LIST).read_text(encoding="utf-8") == report.errata_text(errata)
+
+
+def test_no_result_is_typed_into_the_template():
+    typed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", TEMPLATE, flags=re.DOTALL)
+    for pattern in REFERENCES:
+        typed = re.sub(pattern, "", typed)
+    assert re.findall(r".*[0-9].*", typed) == []
+
+
+def test_every_erratum_points_to_what_exists(errata):
+    for entry in errata:
+        assert {"kind", "where", "printed", "meant", "changes"} <= set(entry), entry["where"]
+        assert entry["kind"] in report.KINDS
+        assert set(entry.get("settings", ())) <= set(SETTINGS), entry["where"]
+        for name in entry.get("tests", ()):
+            path, _, test = name.partition("::")
+            assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), name
+
+
+def test_theorem_2_beta_can_be_smaller_than_kappa():
+    kappa, neighbourhood, gamma, mu = 6, 13, 0.5, 16.0
+    over = 2 / (1 - gamma)  # c_pe / v' by Theorem 5
+    beta = (kappa + 1) / 2 * (2 * neighbourhood * over) ** (1 / mu)
+    assert -(-beta // 1) < kappa
+
+
+def _claims(**verdicts):
+    """A table in which each claim is one part with that verdict."""
+    row = dict.fromkeys(COLUMNS, 0.5) | {"agents": 8, "part": "κ 0 → 1", "unit": "reward", "seeds": 10, "note": ""}
+    return pd.DataFrame(
+        [row | {"claim": name, "verdict": verdict} for name, verdict in verdicts.items()], columns=list(COLUMNS)
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Committed readings, with judged claims of which two differ between the readings."""
+    for name, other in (("as_printed", "contradicted"), ("working", "supported")):
+        (tmp_path / name).mkdir()
+        for file in ("summary.csv", "provenance.json"):
+            (tmp_path / name / file).write_bytes((ROOT / "figures" / name / file).read_bytes())
+        table = _claims(reward_by_tau=other, rate_own="supported", samples="not tested", kappa3_worse="contradicted")
+        table.assign(reading=name).to_csv(tmp_path / name / "claims.csv", index=False)
+    return tmp_path
+
+
+def test_words_follow_the_verdicts(folder, errata):
+    published = report_tables.load(folder)
+    row = next(line for line in report_text.claims_table(published).splitlines() if "#reward_by_tau)" in line)
+    assert row.split(" | ")[1:4] == ["**contradicted**", "**supported**", "not run yet"]
+    text = report.render(published, errata, TEMPLATE)
+    reproduced, _, rest = text.partition("## What reproduced")[2].partition("Supported under one reading")
+    split, _, contradicted = rest.partition("## What did not")
+    assert CLAIMS["rate_own"].says in reproduced and CLAIMS["reward_by_tau"].says not in reproduced
+    assert CLAIMS["reward_by_tau"].says in split
+    assert CLAIMS["kappa3_worse"].says in contradicted.partition("Neither supported")[0]
+    assert "of 16 claims 2 supported, 1 contradicted, 1 not tested, 12 not run" in text
+
+
+def test_a_verdict_that_changes_changes_the_report(folder, errata):
+    before = report.render(report_tables.load(folder), errata, TEMPLATE)
+    path = folder / "working" / "claims.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("supported", "contradicted"), encoding="utf-8")
+    published = report_tables.load(folder)
+    assert report.render(published, errata, TEMPLATE) != before
+    assert published.verdict("working", "reward_by_tau") == "contradicted"
+
+
+def test_what_was_not_run_names_its_command(folder, errata):
+    text = report.render(report_tables.load(folder), errata, TEMPLATE)
+    for part in ("multiverse", "studies", "theory"):
+        assert report_text.not_run(part) in text
+    assert not re.search(r"\b(nan|None)\b", text)
+
+
+def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
+    (folder / "multiverse").mkdir()
+    verdicts = {
+        "reading": ["0101", "0000"],
+        "agents": [5, 5],
+        "claim": ["rate_own"] * 2,
+        "verdict": ["contradicted", "supported"],
+    }
+    pd.DataFrame(verdicts).to_csv(folder / "multiverse/verdicts.csv", index=False)
+    best = {"reading": "0101", "label": "found by search", "agents": 5, "supported": 1, "claims": 2, "contradicted": 1,
+            "among": 300, "settings": {"p1_means": "success", "episode_length": None}}  # fmt: skip
+    (folder / "multiverse/best_match.json").write_text(json.dumps(best), encoding="utf-8")
+    published = report_tables.load(folder)
+    assert published.verdict("best_match", "rate_own") == "contradicted"
+    assert "1 of 2, with 1 contradicted (n = 5, among 300 readings)" in report_text.best_sentence(published)
+    assert report_text.best_settings(published) == "`p1_means` = success, `episode_length` = none"
+    assert "| 5 | 2 | 50% | 50% |" in report_text.multiverse_shares(published)
+    (folder / "best_match").mkdir()
+    _claims(rate_own="supported").assign(reading="best_match").to_csv(folder / "best_match/claims.csv", index=False)
+    assert report_tables.load(folder).verdict("best_match", "rate_own") == "supported"
+
+
+def test_theorems_and_their_failures(folder):
+    (folder / "theory").mkdir()
+    rows = [
+        ("family", "Lemma 9", "Z", "printed", "200 MDPs", "yes", 0.0, 0.1, 60, 57),
+        ("family", "Lemma 9", "Z", "corrected", "200 MDPs", "yes", 1.0, 0.1, 60, 0),
+        ("family", "Theorem 1", "J", "printed", "200 MDPs", "yes", 1.0, 0.1, 60, 0),
+        ("hypothesis", "Theorem 1", "gamma", "printed", "p1: failure", "no", 0.8, 0.95, 1, 0),
+    ]
+    pd.DataFrame(rows, columns=list(report_tables.THEORY_COLUMNS)).to_csv(folder / "theory/theory.csv", index=False)
+    published = report_tables.load(folder)
+    assert "Of 2 statements" in report_text.theory_sentence(published)
+    assert "1 hold as printed and 1 fails (Lemma 9)" in report_text.theory_sentence(published)
+    assert "(Lemma 9) hold in every case" in report_text.theory_corrected(published)
+    assert "57 of 60" in report_text.theory_broken(published)
+    assert "1 of 1 are not met: gamma" in report_text.theory_missed(published)
+
+
+def test_times_and_sizes(tmp_path, folder):
+    for name, seconds in (("train/working/a", 90.0), ("multiverse/train/b", 30.0)):
+        path = tmp_path / "results/benchmarks" / f"{name}.tsv"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"s\th:m:s\n{seconds}\t0:00:01\n", encoding="utf-8")
+    for name, length in (("working/curves.csv", 2_000_000), ("multiverse/jobs/b.csv", 500_000), ("logs/x", 10**6)):
+        path = tmp_path / "results" / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"0" * length)
+    table = report_tables.measure(tmp_path / "results")
+    assert table.values.tolist() == [["default", 1, 90.0, 2.0], ["multiverse", 1, 30.0, 0.5]]
+    (folder / "report").mkdir()
+    table.to_csv(folder / "report/benchmarks.csv", index=False)
+    published = report_tables.load(folder)
+    assert report_text.cost(published, "default") == "90 s of jobs, 2 MB"
+    assert report_text.cost(published, "studies") == "not measured"
+
+
+def test_tables_that_are_not_what_they_should_be(folder, tmp_path):
+    (folder / "working/claims.csv").write_text("reading,claim\nworking,rate_own\n", encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"working/claims.csv: column agents, .*: missing"):
+        report_tables.load(folder)
+    with pytest.raises(ResultsError, match="no such folder"):
+        report_tables.load(tmp_path / "none")
+    with pytest.raises(ResultsError, match="no measured jobs"):
+        report_tables.measure(folder)
+
+
+def test_an_undefined_name_is_an_error(committed, errata):
+    with pytest.raises(jinja2.UndefinedError):
+        report.render(committed, errata, "{{ nothing }}")

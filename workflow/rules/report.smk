@@ -1,0 +1,46 @@
+# The replication report, from the published tables; what the other targets published before is quoted where it is there.
+rule report:
+    input:
+        package="<results>/package/report.txt",
+        template="workflow/report/replication-report.md.j2",
+        errata="workflow/report/errata.yaml",
+        published=expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
+        theory="<figures>/theory/provenance.json",
+    output:
+        "<results>/report/replication-report.md",
+    log:
+        "<results>/logs/report/report.log",
+    benchmark:
+        "<results>/benchmarks/report/report.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    params:
+        figures=EXPERIMENT.figures_folder,
+        quoted=quoted_tables,
+    message:
+        "Write the report"
+    shell:
+        "python -m lpi.report --figures {params.figures:q} --output {output:q} > {log:q} 2>&1"
+
+
+if EXPERIMENT.figures_folder == "figures":
+
+    # README.md gets its table of claims in passing: it is written by hand, and no output that Snakemake may delete.
+    rule publish_report:
+        input:
+            "<results>/report/replication-report.md",
+        output:
+            report="docs/replication-report.md",
+            errata="docs/errata.md",
+        log:
+            "<results>/logs/publish/report.log",
+        benchmark:
+            "<results>/benchmarks/publish/report.tsv"
+        conda:
+            "../envs/lpi.yaml"
+        params:
+            figures=EXPERIMENT.figures_folder,
+        message:
+            "Publish the report: docs/replication-report.md"
+        shell:
+            "python -m lpi.report --figures {params.figures:q} > {log:q} 2>&1"
