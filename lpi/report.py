@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lpi import report_text
+from lpi import report_beyond, report_text, report_words
 from lpi.claims import CLAIMS, MINIMUM_SEEDS
 from lpi.config import READINGS, SETTINGS
 from lpi.report_tables import Published, load, measure
@@ -41,6 +41,8 @@ def render(published: Published, errata: list[Mapping[str, Any]], template: str)
     return environment.from_string(template).render(
         published=published,
         text=report_text,
+        beyond=report_beyond,
+        words=report_words,
         claims=CLAIMS,
         readings=READINGS,
         paper={name: setting.default for name, setting in SETTINGS.items()},

@@ -10,7 +10,7 @@ import jinja2
 import pandas as pd
 import pytest
 
-from lpi import report, report_tables, report_text
+from lpi import report, report_beyond, report_tables, report_text, report_words
 from lpi.claims import CLAIMS, COLUMNS
 from lpi.config import SETTINGS
 from lpi.results import ResultsError
@@ -95,12 +95,23 @@ def test_words_follow_the_verdicts(folder, errata):
     row = next(line for line in report_text.claims_table(published).splitlines() if "#reward_by_tau)" in line)
     assert row.split(" | ")[1:4] == ["**contradicted**", "**supported**", "not run yet"]
     text = report.render(published, errata, TEMPLATE)
-    reproduced, _, rest = text.partition("## What reproduced")[2].partition("Supported under one reading")
-    split, _, contradicted = rest.partition("## What did not")
+    groups = report_text.groups(published, published.readings)
+    assert groups["supported"] == ["rate_own"] and groups["split"] == ["reward_by_tau"]
+    assert groups["contradicted"] == ["kappa3_worse"] and groups["undecided"] == ["samples"]
+    reproduced, _, rest = text.partition("## What reproduced")[2].partition("Supported under some")
     assert CLAIMS["rate_own"].says in reproduced and CLAIMS["reward_by_tau"].says not in reproduced
-    assert CLAIMS["reward_by_tau"].says in split
-    assert CLAIMS["kappa3_worse"].says in contradicted.partition("Neither supported")[0]
+    assert CLAIMS["kappa3_worse"].says in rest.partition("## What did not")[2].partition("under the rest")[0]
     assert "of 16 claims 2 supported, 1 contradicted, 1 not tested, 12 not run" in text
+
+
+def test_every_judged_claim_is_in_one_group(folder):
+    path = folder / "working" / "claims.csv"
+    other = path.read_text(encoding="utf-8").replace("rate_own", "rate_gap").replace("kappa3_worse", "samples")
+    path.write_text(other, encoding="utf-8")
+    published = report_tables.load(folder)
+    found = [claim for group in report_text.groups(published, published.readings).values() for claim in group]
+    assert sorted(found) == sorted(set(found))
+    assert set(found) == set(published.claims["claim"])
 
 
 def test_a_verdict_that_changes_changes_the_report(folder, errata):
@@ -115,7 +126,7 @@ def test_a_verdict_that_changes_changes_the_report(folder, errata):
 def test_what_was_not_run_names_its_command(folder, errata):
     text = report.render(report_tables.load(folder), errata, TEMPLATE)
     for part in ("multiverse", "studies", "theory"):
-        assert report_text.not_run(part) in text
+        assert report_words.not_run(part) in text
     assert not re.search(r"\b(nan|None)\b", text)
 
 
@@ -133,9 +144,9 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
     (folder / "multiverse/best_match.json").write_text(json.dumps(best), encoding="utf-8")
     published = report_tables.load(folder)
     assert published.verdict("best_match", "rate_own") == "contradicted"
-    assert "1 of 2, with 1 contradicted (n = 5, among 300 readings)" in report_text.best_sentence(published)
-    assert report_text.best_settings(published) == "`p1_means` = success, `episode_length` = none"
-    assert "| 5 | 2 | 50% | 50% |" in report_text.multiverse_shares(published)
+    assert "1 of 2, with 1 contradicted (n = 5, among 300 readings)" in report_beyond.best_sentence(published)
+    assert report_beyond.best_settings(published) == "`p1_means` = success, `episode_length` = none"
+    assert "| 5 | 2 | 50% | 50% |" in report_beyond.multiverse_shares(published)
     (folder / "best_match").mkdir()
     _claims(rate_own="supported").assign(reading="best_match").to_csv(folder / "best_match/claims.csv", index=False)
     assert report_tables.load(folder).verdict("best_match", "rate_own") == "supported"
@@ -151,11 +162,11 @@ def test_theorems_and_their_failures(folder):
     ]
     pd.DataFrame(rows, columns=list(report_tables.THEORY_COLUMNS)).to_csv(folder / "theory/theory.csv", index=False)
     published = report_tables.load(folder)
-    assert "Of 2 statements" in report_text.theory_sentence(published)
-    assert "1 hold as printed and 1 fails (Lemma 9)" in report_text.theory_sentence(published)
-    assert "(Lemma 9) hold in every case" in report_text.theory_corrected(published)
-    assert "57 of 60" in report_text.theory_broken(published)
-    assert "1 of 1 are not met: gamma" in report_text.theory_missed(published)
+    assert "Of 2 statements" in report_beyond.theory_sentence(published)
+    assert "1 hold as printed and 1 fails (Lemma 9)" in report_beyond.theory_sentence(published)
+    assert "(Lemma 9) hold in every case" in report_beyond.theory_corrected(published)
+    assert "57 of 60" in report_beyond.theory_broken(published)
+    assert "1 of 1 are not met: gamma" in report_beyond.theory_missed(published)
 
 
 def test_times_and_sizes(tmp_path, folder):
@@ -172,8 +183,8 @@ def test_times_and_sizes(tmp_path, folder):
     (folder / "report").mkdir()
     table.to_csv(folder / "report/benchmarks.csv", index=False)
     published = report_tables.load(folder)
-    assert report_text.cost(published, "default") == "90 s of jobs, 2 MB"
-    assert report_text.cost(published, "studies") == "not measured"
+    assert report_words.cost(published, "default") == "90 s of jobs, 2 MB"
+    assert report_words.cost(published, "studies") == "not measured"
 
 
 def test_tables_that_are_not_what_they_should_be(folder, tmp_path):

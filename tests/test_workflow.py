@@ -105,7 +105,7 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
         top = finished.folder / "results" / folder
         return {path.relative_to(top).with_suffix("") for path in top.rglob(f"*{suffix}")}
 
-    assert len(jobs("logs", ".log")) == 6 + 1 + sum(FOLLOWING.values()) + sum(THEORY.values())
+    assert len(jobs("logs", ".log")) == 7 + 1 + sum(FOLLOWING.values()) + sum(THEORY.values())
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
 
 
@@ -166,7 +166,7 @@ def test_a_changed_drawing_trains_nothing(edited):
     drawing = edited.folder / "lpi/plotting.py"
     drawing.write_text(drawing.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
     following = {"figure": 1, "summary": 1, "publish": 1, "theory_notebook": 1, "publish_theory": 1}
-    assert edited.scheduled() == {"package": 2, **following}
+    assert edited.scheduled() == {"package": 2, **following, "report": 1, "publish_report": 1}
 
 
 def test_a_new_date_alone_reruns_nothing(edited):
@@ -204,7 +204,7 @@ def test_a_misspelt_key_stops_before_any_job(finished):
 def test_committed_figures_do_not_stand_in_for_results(finished, tmp_path):
     clone = Clone(tmp_path)
     shutil.copytree(finished.folder / "figures", tmp_path / "figures")
-    assert clone.scheduled() == {"package": 6, "train": 1, **FOLLOWING, **THEORY}
+    assert clone.scheduled() == {"package": 7, "train": 1, **FOLLOWING, **THEORY}
 
 
 def test_a_run_is_the_same_on_the_command_line(finished, tmp_path):
