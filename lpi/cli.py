@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, optimum, and the steps of the workflow."""
+"""The command line: train, evaluate, optimum, the ground truth of the experiment, and the steps of the workflow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from lpi.config import (
@@ -19,6 +19,7 @@ from lpi.config import (
     ConfigError,
     EnvironmentConfig,
     Settings,
+    check_setting,
     flat,
     parse_assignment,
     resolve,
@@ -69,8 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
 
     train = commands.add_parser("train", help="run Localized Policy Iteration; one CSV row per outer loop")
-    train.add_argument("--reading", default="working", help=f"one of {', '.join(READINGS)}; default working")
-    train.add_argument("--custom", action="store_true", help="the reading is a name of your own: start from defaults")
+    _add_reading(train)
     train.add_argument("--kappa", help="hops that a policy sees")
     train.add_argument("--seed", default="0", help="seed of the run")
     train.add_argument("--output", required=True, type=Path, help="CSV to write")
@@ -91,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     optimum.set_defaults(run=_optimum)
     _add_environment(optimum)
 
+    _add_ground_truth(commands)
+
     aggregate = commands.add_parser("aggregate", help="join runs into one tidy CSV, checked")
     aggregate.add_argument("runs", nargs="+", type=Path)
     aggregate.add_argument("--output", required=True, type=Path)
@@ -99,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     summary = commands.add_parser("summary", help="the summary table as CSV, Markdown and LaTeX")
     for name in ("curves", "figures", "csv", "markdown", "latex"):
         summary.add_argument(f"--{name}", required=True, type=Path)
+    summary.add_argument("--optima", type=Path, help="optima of the reading; without them no gaps")
     summary.set_defaults(run=_summary)
 
     notebook = commands.add_parser("notebook", help="run a notebook and render it as self-contained HTML")
@@ -107,6 +110,37 @@ def _parser() -> argparse.ArgumentParser:
         notebook.add_argument(f"--{name}", required=True, type=Path)
     notebook.set_defaults(run=_notebook)
     return parser
+
+
+def _add_ground_truth(commands) -> None:
+    """The commands that write the tables of `lpi.ground_truth`, and the one that joins such tables."""
+    reference = commands.add_parser(
+        "reference", help="J of the optimum and of the uniform policy for a reading, as CSV"
+    )
+    _add_reading(reference)
+    reference.set_defaults(run=_reference)
+
+    locality = commands.add_parser("locality", help="the best kappa-hop policy found at each kappa, as CSV")
+    locality.add_argument("--kappas", nargs="+", required=True, help="hops that the policies see")
+    locality.set_defaults(run=_locality)
+
+    acting = commands.add_parser("acting", help="when the optimal policy acts, by distance and p_eff, as CSV")
+    acting.add_argument("--p-effs", nargs="+", required=True, help="values of p_eff")
+    acting.set_defaults(run=_acting)
+    for command in (reference, locality, acting):
+        command.add_argument("--output", required=True, type=Path, help="CSV to write")
+        _add_environment(command)
+
+    join = commands.add_parser("join", help="join files of reference, locality or acting into one, checked")
+    join.add_argument("table", choices=("reference", "locality", "acting"), help="the command that wrote them")
+    join.add_argument("files", nargs="+", type=Path)
+    join.add_argument("--output", required=True, type=Path)
+    join.set_defaults(run=_join)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reading", default="working", help=f"one of {', '.join(READINGS)}; default working")
+    parser.add_argument("--custom", action="store_true", help="the reading is a name of your own: start from defaults")
 
 
 def _add_environment(parser: argparse.ArgumentParser) -> None:
@@ -220,6 +254,54 @@ def _print(settings: Settings, found, method: str, **more) -> None:
     print(json.dumps({**values, "tau": settings.training.tau, **environment}))
 
 
+def _reference(options: argparse.Namespace) -> None:
+    settings = _settings(options)
+    from lpi.ground_truth import reference
+
+    found = {"reading": options.reading, **reference(_mdp(settings), settings.training.tau)}
+    _write_table(options, settings, [found])
+
+
+def _locality(options: argparse.Namespace) -> None:
+    settings = _settings(options)
+    kappas = sorted({check_setting("kappa", _integer("kappas", text, 0)) for text in options.kappas})
+    from lpi.ground_truth import locality
+
+    _write_table(options, settings, locality(_mdp(settings), settings.training.tau, kappas))
+
+
+def _acting(options: argparse.Namespace) -> None:
+    settings = _settings(options)
+    values = dict.fromkeys(parse_assignment(f"p_eff={text}")[1] for text in options.p_effs)
+    from lpi.ground_truth import acting
+
+    rows = []
+    for p_eff in values:
+        environment = replace(settings.environment, p_eff=check_setting("p_eff", p_eff))
+        found = acting(_mdp(replace(settings, environment=environment)), settings.training.tau)
+        rows += [{"p_eff": p_eff, **row} for row in found]
+    _write_table(options, settings, rows)
+
+
+def _write_table(options: argparse.Namespace, settings: Settings, rows) -> None:
+    """Write the rows of a command's table, completed by what the settings say."""
+    from lpi import tables
+    from lpi.truth_tables import TABLES
+
+    _check_outputs(output=options.output)
+    table, values = TABLES[options.command], flat(settings)
+    given = {name: values[name] for name in table.columns if name in values}
+    tables.write(options.output, table, [given | row for row in rows])
+
+
+def _join(options: argparse.Namespace) -> None:
+    from lpi import tables
+    from lpi.truth_tables import TABLES
+
+    _check_outputs(options.files, output=options.output)
+    tables.join(options.files, TABLES[options.table], options.output)
+
+
 def _aggregate(options: argparse.Namespace) -> None:
     from lpi.results import aggregate
 
@@ -228,12 +310,13 @@ def _aggregate(options: argparse.Namespace) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    inputs = (options.curves, options.figures)
+    inputs = [path for path in (options.curves, options.figures, options.optima) if path is not None]
     _check_outputs(inputs, csv=options.csv, markdown=options.markdown, latex=options.latex)
     from lpi.results import read_curves
-    from lpi.summary import read_figures, summarize, write
+    from lpi.summary import read_figures, read_optima, summarize, write
 
-    table = summarize(read_curves(options.curves), read_figures(options.figures))
+    optima = None if options.optima is None else read_optima(options.optima)
+    table = summarize(read_curves(options.curves), read_figures(options.figures), optima)
     write(table, options.csv, options.markdown, options.latex)
 
 

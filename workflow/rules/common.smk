@@ -4,7 +4,7 @@ import shlex
 import sys
 
 from lpi.config import ConfigError
-from lpi.experiment import load
+from lpi.experiment import CONVENTIONS, GAP, TRUTHS, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.provenance import package_files
 
@@ -12,7 +12,10 @@ from lpi.provenance import package_files
 COMMANDS = {
     "train": ["cli", "memory", "spreading", "algorithm", "results"],
     "aggregate": ["cli", "results"],
-    "notebook": ["cli", "notebook", "plotting", "summary", "findings"],
+    "reference": ["cli", "ground_truth", "spreading", "truth_tables"],
+    "locality": ["cli", "ground_truth", "spreading", "truth_tables"],
+    "acting": ["cli", "ground_truth", "spreading", "truth_tables"],
+    "notebook": ["cli", "notebook", "plotting", "summary", "findings", "truth_figures", "truth_findings"],
     "publish": ["provenance"],
 }
 
@@ -34,14 +37,24 @@ def source_files(wildcards):
     return package_files(*COMMANDS[wildcards.command])
 
 
+def options_of(assignments, reading=None):
+    """Settings that differ from a shipped reading, or a reading of one's own, as options of the command line."""
+    options = " ".join(f"--set {shlex.quote(text)}" for text in assignments)
+    return f"--custom {options}" if reading in EXPERIMENT.custom_readings else options
+
+
 def training_options(reading):
     """How the runs differ from the shipped reading of that name, as options of `lpi train`."""
-    assignments = " ".join(f"--set {shlex.quote(text)}" for text in EXPERIMENT.assignments(reading))
-    return f"--custom {assignments}" if reading in EXPERIMENT.custom_readings else assignments
+    return options_of(EXPERIMENT.assignments(reading), reading)
 
 
 def overrides(wildcards):
     return OVERRIDES[wildcards.reading]
+
+
+def environment_overrides(wildcards):
+    """`overrides` of the environment alone: another step size leaves the optimum as it is."""
+    return options_of(EXPERIMENT.environment_assignments(wildcards.reading), wildcards.reading)
 
 
 def figure_parameters(wildcards):
@@ -54,11 +67,13 @@ def summary_parameters(wildcards):
     return notebook_parameters("summary", wildcards.reading)
 
 
+def gap_parameters(wildcards):
+    """What the notebook on the optimality gap is run with, as JSON."""
+    return notebook_parameters(GAP, wildcards.reading)
+
+
 def notebook_parameters(notebook, reading):
-    folder = f"{EXPERIMENT.results_folder}/{reading}"
-    return json.dumps(
-        EXPERIMENT.notebook_parameters(notebook, reading, f"{folder}/curves.csv", f"{folder}/notebooks/{notebook}")
-    )
+    return json.dumps(EXPERIMENT.notebook_parameters(notebook, reading, EXPERIMENT.results_folder))
 
 
 def configuration(wildcards):
@@ -75,7 +90,10 @@ def published_folders():
 gc.set_threshold(200_000, 20, 20)
 
 EXPERIMENT = checked_experiment(config)
-NOTEBOOKS = [*EXPERIMENT.figures, "summary"]
+NOTEBOOKS = [*EXPERIMENT.figures, "summary", GAP]
+DRAWN = [*EXPERIMENT.figures, *TRUTHS]
+MEANINGS = ["_".join(means) for means in CONVENTIONS]
+SHARED_ENVIRONMENT = options_of(EXPERIMENT.environment_assignments())
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 
 # A job has one core: the libraries beneath it must not start a thread for each core of the machine.  `python` is this

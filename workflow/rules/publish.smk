@@ -3,7 +3,7 @@ rule publish:
         package="<results>/package/publish.txt",
         figures=expand(
             "<results>/{reading}/notebooks/{figure}.{kind}",
-            figure=EXPERIMENT.figures,
+            figure=DRAWN,
             kind=["pdf", "png"],
             allow_missing=True,
         ),
@@ -12,9 +12,7 @@ rule publish:
             "<results>/{reading}/notebooks/{name}.{kind}", name=NOTEBOOKS, kind=["html", "ipynb"], allow_missing=True
         ),
     output:
-        figures=expand(
-            "<figures>/{reading}/{figure}.{kind}", figure=EXPERIMENT.figures, kind=["pdf", "png"], allow_missing=True
-        ),
+        figures=expand("<figures>/{reading}/{figure}.{kind}", figure=DRAWN, kind=["pdf", "png"], allow_missing=True),
         tables=multiext("<figures>/{reading}/summary", ".csv", ".md", ".tex"),
         notebooks=expand(
             "<figures>/{reading}/notebooks/{name}.{kind}", name=NOTEBOOKS, kind=["html", "ipynb"], allow_missing=True
