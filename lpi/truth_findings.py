@@ -117,7 +117,7 @@ def locality(table: pd.DataFrame, agents: int) -> str:
             (row,) = group[group["kappa"] == kappa].to_dict("records")
             known = row["error_bound"] + max(row["stationarity"], 0.0)
             cells.append(
-                f"{loss(row['loss'])} ({percent(row['loss'] / whole)})" if row["loss"] > known else f"< {loss(known)}"
+                f"{loss(row['loss'])} ({_part(row['loss'] / whole)})" if row["loss"] > known else f"< {loss(known)}"
             )
         lines.append(f"| {MEANINGS[one]} | {MEANINGS[two]} | {tau:g} | {loss(whole)} | {' | '.join(cells)} |")
     first = rows[rows["kappa"] == kappas[0]]
@@ -126,8 +126,8 @@ def locality(table: pd.DataFrame, agents: int) -> str:
     lines.append(
         f"\nJ* − J of the best κ-hop policy found from {_range(rows['starts'])} starts, n = {agents}, and in brackets its "
         f"share of what the uniform policy loses. All starts of a row led to the same J within {loss(rows['spread'].max())}. "
-        f"For κ = {kappas[0]} the share is largest, {percent(share.max())}, under p₁: {MEANINGS[top['p1_means']]}, "
-        f"p₂: {MEANINGS[top['p2_means']]}, τ = {top['tau']:g}, and smallest, {percent(share.min())}, under "
+        f"For κ = {kappas[0]} the share is largest, {_part(share.max())}, under p₁: {MEANINGS[top['p1_means']]}, "
+        f"p₂: {MEANINGS[top['p2_means']]}, τ = {top['tau']:g}, and smallest, {_part(share.min())}, under "
         f"p₁: {MEANINGS[bottom['p1_means']]}, p₂: {MEANINGS[bottom['p2_means']]}, τ = {bottom['tau']:g}."
     )
     return "\n".join(lines)
@@ -160,7 +160,7 @@ def acting(table: pd.DataFrame, place: str = "middle") -> str:
         "| p₁ | p₂ | p_eff | none infected | at 3 hops | at 2 hops | at 1 hop | half-way at (hops) |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
-    earlier, verdicts = [], []
+    earlier, weaker, verdicts = [], [], []
     for (one, two), convention in rows.groupby(["p1_means", "p2_means"]):
         reaches = {}
         for p_eff, group in convention.groupby("p_eff"):
@@ -174,15 +174,18 @@ def acting(table: pd.DataFrame, place: str = "middle") -> str:
         name = f"p₁: {MEANINGS[one]}, p₂: {MEANINGS[two]}"
         falls = all(high > low for high, low in itertools.pairwise(reaches.values()))
         earlier.append(falls)
-        verdicts.append(f"- {name}: {_direction(list(reaches.values()))}{_absolute(convention)}")
+        far = convention[convention["distance"] == 2.0].sort_values("p_eff")["acting"].to_numpy()
+        weaker.append(len(far) > 1 and far[0] < far[-1])
+        verdicts.append(f"- {name}: {_direction(list(reaches.values()))}{_absolute(far)}")
     return (
         "\n".join(lines)
         + "\n\nHalf-way: the distance at which the probability of acting has fallen to the middle between its values at 1 "
         "hop and with no one infected, linear between whole distances; the farther, the earlier the policy acts as an "
         "infection comes nearer.\n\n"
         + "\n".join(verdicts)
-        + f"\n\nIn this sense a smaller p_eff makes the optimal policy act earlier, at every step, under {sum(earlier)} of "
-        f"{len(earlier)} conventions. With no one infected it still acts with probability "
+        + "\n\nRelative to what it does beside an infected agent, a smaller p_eff makes the optimal policy act earlier, at "
+        f"every step of p_eff, under {sum(earlier)} of {len(earlier)} conventions. The probability itself need not be higher: at 2 hops "
+        f"the smallest p_eff acts with a lower probability than the largest under {sum(weaker)} of {len(weaker)}. With no one infected it still acts with probability "
         f"{_range(rows[rows['distance'].isna()]['acting'], _probability)}: the entropy pays for it."
     )
 
@@ -217,12 +220,11 @@ def _direction(reaches: Sequence[float]) -> str:
     return f"the half-way distance is not monotone in p_eff, {ends}"
 
 
-def _absolute(rows: pd.DataFrame) -> str:
-    """The probability itself at two hops for the smallest and the largest p_eff."""
-    far = rows[rows["distance"] == 2.0].sort_values("p_eff")
+def _absolute(far: np.ndarray) -> str:
+    """The probability itself at two hops for the smallest and the largest p_eff, given it by rising p_eff."""
     if len(far) < 2:
         return ""
-    low, high = (_probability(value) for value in far["acting"].iloc[[0, -1]])
+    low, high = _probability(far[0]), _probability(far[-1])
     return f"; the probability itself at 2 hops is {low} for the smallest p_eff and {high} for the largest"
 
 
@@ -234,6 +236,11 @@ def _hops(value: float) -> str:
     if np.isnan(value):
         return "–"
     return "beyond the network" if np.isinf(value) else f"{value:.2f}"
+
+
+def _part(share: float) -> str:
+    """A share as printed, without the digits of one that is too small to matter."""
+    return percent(share) if share >= 1e-5 else "< 0.001 %"
 
 
 def _yes(met: bool) -> str:

@@ -108,10 +108,6 @@ STRUCTURE = {
 TOGETHER = {
     "no mapping": ([1], "config: [1]", "a mapping with the keys"),
     "locality too large": ({"locality": {"agents": [5, 12], "taus": [0.1]}}, "locality.agents: 12", "fewer agents"),
-        {**setting("graph", "ring"), "acting": {"agents": 2, "tau": 0.1, "p_eff": [0.1]}},
-        "acting.agents",
-        "2",
-    ),
     "no figure": ({"figures": {"figure1": None}}, "figures: {'figure1': None}", "at least one figure"),
     "agents in settings": (setting("agents", 5), "settings.agents: 5", "figures.<figure>.agents"),
     "kappa in settings": (setting("kappa", 2), "settings.kappa: 2", "use kappas"),
