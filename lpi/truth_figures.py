@@ -24,6 +24,8 @@ from lpi.summary import matrix, optimum_of, quartiles, select
 MEANINGS = {"failure": "failing", "success": "success"}
 DECADES = 1.5
 """Least height of a panel of Figure 4 in powers of ten."""
+BELOW = 1.5
+"""Powers of ten below the lowest curve of a panel within which floors are drawn: lower ones would flatten the curves."""
 PLACES = {"middle": "middle agent", "end": "end agent"}
 
 
@@ -57,7 +59,8 @@ def optimality_gap(
         optima: its optima, from `summary.read_optima`.
         panels: (agents, tau) of each panel, in reading order; three to a row.
         kappas: the kappas to draw; default: all that the panels hold.
-        floors: panel -> kappa -> loss of the best policy of that kappa, drawn as thin lines where known.
+        floors: panel -> kappa -> loss of the best policy of that kappa, drawn as thin lines where known and not far
+            below the curves.
 
     Raises:
         ResultsError: no panel, or a panel without curves or without its row in the optima.
@@ -65,7 +68,8 @@ def optimality_gap(
     if not panels:
         raise ResultsError("panels: [] is not allowed; at least one (agents, tau)")
     selected = [select(curves, agents, tau, kappas) for agents, tau in panels]
-    known = {panel: optimum_of(runs, optima) for panel, runs in zip(panels, selected, strict=True)}
+    drawn = list(zip(panels, selected, strict=True))
+    known = {panel: optimum_of(runs, optima) for panel, runs in drawn}
     with matplotlib.style.context(STYLE):
         figure, axes = _grid(len(panels), 2.05)
         for number, (ax, panel, runs, title) in enumerate(
@@ -80,10 +84,13 @@ def optimality_gap(
             _label(ax, number, len(panels), "Optimality gap $J^*-J$\n(regularised, log scale)", "Outer loop $m$")
         handles = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
         if any((floors or {}).get(panel) for panel in panels):
-            handles["best policy of that $\\kappa$ (thin)"] = Line2D([], [], color="0.4", linewidth=0.7)
+            handles["best policy of that $\\kappa$"] = Line2D([], [], color="0.4", linewidth=0.7)
         handles["uniform policy"] = Line2D([], [], color="0.6", linewidth=0.8, linestyle=(0, (1, 3)))
-        figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=6)
-        figure.supxlabel(caption(pd.concat(selected), panels), fontsize=6.5, color="0.35")
+        figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=_columns(panels, 6))
+        words = caption(pd.concat(selected), panels)
+        left_out = any(_left_out(known[panel], runs, (floors or {}).get(panel, {})) for panel, runs in drawn)
+        words += "\nbest policies far below the curves are left out: see Figure 5" * left_out
+        figure.supxlabel(words, fontsize=6.5, color="0.35")
     return figure
 
 
@@ -111,11 +118,14 @@ def locality_loss(table: pd.DataFrame, agents: int) -> Figure:
             ax.set_title(title)
             _label(ax, number, len(panels), "Loss of the best $\\kappa$-hop policy\n$J^*-J$ (log scale)", "$\\kappa$")
         handles = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-        figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=2)
+        figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=_columns(panels, 2, 1))
+        _share_heights(axes[: len(panels)])
         hollow = "; hollow: below what the computation resolves" if _unresolved(rows).any() else ""
         gamma = ", ".join(f"{value:g}" for value in sorted(set(rows["gamma"])))
-        shared = f"{rows['graph'].iloc[0]} of $n = {agents}$, $\\gamma = {gamma}$"
-        figure.supxlabel(f"{shared}; small grey marks: the uniform policy{hollow}", fontsize=6.5, color="0.35")
+        shared = f"{rows['graph'].iloc[0]} of $n = {agents}$, $\\gamma = {gamma}${hollow}"
+        reasons = why_not(rows)
+        reasons = f"\nTheorem 1 does not apply: {reasons}" if reasons else ""
+        figure.supxlabel(shared + reasons, fontsize=6.5, color="0.35")
     return figure
 
 
@@ -143,10 +153,10 @@ def acting_probability(table: pd.DataFrame, place: str = "middle") -> Figure:
         for number, (ax, (meanings, group)) in enumerate(zip(axes, conventions, strict=False)):
             _draw_acting(ax, group)
             ax.set_title(convention_name(*meanings))
-            ax.sharey(axes[0])
             _label(ax, number, len(conventions), "Probability of acting", "Hops to the nearest infected agent", 2)
         handles = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
         figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=6)
+        _share_heights(axes[: len(conventions)])
         text = f"Optimal policy, {graph} of $n = {agents}$, $\\tau = {tau:g}$, unprotected {PLACES[place]}"
         figure.supxlabel(
             f"{text}; line: mean over the states at that distance, bar: all of them", fontsize=6.5, color="0.35"
@@ -181,6 +191,13 @@ def _grid(count: int, height: float, columns: int = COLUMNS) -> tuple[Figure, li
     return figure, axes
 
 
+def _share_heights(axes: Sequence[Axes]) -> None:
+    """One vertical range for all panels."""
+    limits = np.array([ax.get_ylim() for ax in axes])
+    for ax in axes:
+        ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+
+
 def _label(ax: Axes, number: int, count: int, vertical: str, horizontal: str, columns: int = COLUMNS) -> None:
     """Axis labels at the left edge and below the last panel of each column."""
     columns = min(count, columns)
@@ -191,7 +208,7 @@ def _label(ax: Axes, number: int, count: int, vertical: str, horizontal: str, co
 
 
 def _draw_gap(ax: Axes, runs: pd.DataFrame, optimum: Mapping, floors: Mapping[int, float]) -> None:
-    lowest, highest = np.inf, 0.0
+    lowest, highest = _lowest(runs, optimum, floors), 0.0
     for kappa, group in runs.groupby("kappa"):
         low, middle, high = quartiles(optimum["optimum"] - matrix(group, "regularized"))
         style, loops = look(kappa), np.arange(len(middle))
@@ -200,20 +217,37 @@ def _draw_gap(ax: Axes, runs: pd.DataFrame, optimum: Mapping, floors: Mapping[in
         ax.fill_between(loops, np.where(band, low, np.nan), high, color=style.color, alpha=0.18, linewidth=0)
         shown = np.where(middle > 0, middle, np.nan)
         ax.plot(loops, shown, label=rf"$\kappa = {kappa}$", markevery=marked(kappa, len(loops)), **style._asdict())
-        if kappa in floors:
+        if floors.get(kappa, 0.0) >= lowest:
             ax.axhline(floors[kappa], color=style.color, linestyle=style.linestyle, linewidth=0.7, zorder=1.5)
-        known = [value for value in (*shown, floors.get(kappa, np.nan)) if value > 0]
-        lowest, highest = min([lowest, *known]), max([highest, *known])
+        highest = max(highest, np.nanmax(shown, initial=0.0), floors.get(kappa, 0.0))
     start = optimum["optimum"] - optimum["uniform"]
     if start > 0:
         ax.axhline(start, color="0.6", linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)
-        lowest, highest = min(lowest, start), max(highest, start)
+        highest = max(highest, start)
     ax.set_yscale("log")
     low, high = np.log10(lowest), np.log10(highest)
     margin = max(0.06 * (high - low), (DECADES - (high - low)) / 2)
     ax.set_ylim(10 ** (low - margin), 10 ** (high + margin))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     ax.margins(x=0.02)
+
+
+def _lowest(runs: pd.DataFrame, optimum: Mapping, floors: Mapping[int, float]) -> float:
+    """What the vertical axis of a panel of Figure 4 must reach down to: its lowest curve, or a floor that is near it."""
+    medians = [
+        np.median(optimum["optimum"] - matrix(group, "regularized"), axis=0) for _, group in runs.groupby("kappa")
+    ]
+    curve = min((value for median in medians for value in median if value > 0), default=1.0)
+    return min([curve, *(value for value in floors.values() if value >= curve / 10**BELOW)])
+
+
+def _left_out(optimum: Mapping, runs: pd.DataFrame, floors: Mapping[int, float]) -> bool:
+    return any(value < _lowest(runs, optimum, floors) for value in floors.values())
+
+
+def _columns(panels: Sequence, wide: int, narrow: int = 3) -> int:
+    """One number for figures of the whole width, another for a single panel."""
+    return wide if len(panels) > 1 else narrow
 
 
 def _draw_losses(ax: Axes, rows: pd.DataFrame) -> None:
@@ -227,17 +261,18 @@ def _draw_losses(ax: Axes, rows: pd.DataFrame) -> None:
         ax.plot(kappas, losses, color=tone.color, linestyle=tone.linestyle, label=convention_name(*meanings))
         for chosen, face in ((~hollow, tone.color), (hollow, "white")):
             ax.plot(kappas[chosen], losses[chosen], tone.marker, color=tone.color, markerfacecolor=face, markersize=4.5)
-        ax.plot([-0.35], group["uniform_loss"].iloc[:1], tone.marker, color="0.55", markersize=4)
+        ax.plot([-1.2], group["uniform_loss"].iloc[:1], tone.marker, color=tone.color, markersize=4.5)
     _draw_bound(ax, rows)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlim(-0.55, rows["kappa"].max() + 0.25)
+    kappas = sorted(set(rows["kappa"]))
+    ax.set_xticks([-1.2, *kappas], ["uniform", *map(str, kappas)])
+    ax.set_xlim(-1.8, kappas[-1] + 0.25)
 
 
 def _draw_bound(ax: Axes, rows: pd.DataFrame) -> None:
     """Theorem 1's bound, the largest of the conventions, where its hypotheses hold for all; else J's whole range."""
     met = (rows["hypotheses_met"] == "yes").all()
     heights = rows.groupby("kappa")["bound" if met else "range"].max()
-    name = "Theorem 1's bound" if met else f"no bound of Theorem 1 ({why_not(rows)}); whole range of $J$"
+    name = "Theorem 1's bound" if met else "Theorem 1: no bound; drawn: the whole range of $J$"
     ax.plot(heights.index, heights, color="0.45", linestyle=(0, (4, 2)), linewidth=1.0, label=name)
 
 
@@ -249,7 +284,10 @@ def why_not(rows: pd.DataFrame) -> str:
     elif (rows["tau"] < rows["least_tau"]).any():
         reasons.append(rf"$\tau < {rows['least_tau'].max():.3g}$")
     if (rows["interaction"] >= 0.5).any():
-        reasons.append(rf"$\sup_i \sum_j C_{{ij}} = {rows['interaction'].max():.3g} \geq 1/2$")
+        least, most = (f"{value:.3g}" for value in (rows["interaction"].min(), rows["interaction"].max()))
+        reasons.append(
+            rf"$\max_i\ \Sigma_j\,C_{{ij}}$ = {least if least == most else f'{least} to {most}'} (1/2 allowed)"
+        )
     return ", ".join(reasons)
 
 

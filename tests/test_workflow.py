@@ -20,10 +20,16 @@ TINY = {
     "kappas": [0],
     "seeds": [0],
     "figures": {"figure1": None, "figure2": {"agents": [3], "taus": [0.05]}, "figure3": None},
+    "locality": {"agents": [3], "taus": [0.05]},
+    "acting": {"agents": 3, "tau": 0.05, "p_eff": [0.5]},
     "settings": {"outer_loops": 2, "trajectory_length": 50, "graph": "ring"},
 }
-FOLLOWING = {"point": 1, "curves": 1, "figure": 1, "summary": 1, "publish": 1}
+FOLLOWING = {"point": 1, "curves": 1, "figure": 1, "summary": 1, "optimality_gap": 1, "publish": 1}
 """The jobs that follow any training."""
+OPTIMA = {"reference": 1, "optima": 1}
+"""The jobs that an environment or a panel needs beside the training."""
+SHARED = {"best_local": 4, "locality": 4, "acting": 4}
+"""The jobs behind the tables that all readings share."""
 
 pytestmark = pytest.mark.workflow
 
@@ -86,10 +92,12 @@ def edited(finished):
 def test_everything_is_made(finished):
     names = set(finished.files())
     run = "results/mine/runs/n3_kappa0_tau0.05_seed0"
-    pages = {"results/mine/notebooks/figure2.html", "results/mine/notebooks/summary.html"}
+    pages = {"results/mine/notebooks/figure2.html", "results/mine/notebooks/summary.html", "results/mine/optima.csv"}
     assert {f"{run}.csv", f"{run}.npz", "results/mine/curves.csv"} | pages <= names
-    published = {"figure2.pdf", "figure2.png", "summary.csv", "summary.md", "summary.tex", "provenance.json"}
-    published |= {f"notebooks/{name}.{kind}" for name in ("figure2", "summary") for kind in ("html", "ipynb")}
+    published = {"summary.csv", "summary.md", "summary.tex", "provenance.json"}
+    published |= {f"figure{number}.{kind}" for number in (2, 4, 5, 6) for kind in ("pdf", "png")}
+    names_of = ("figure2", "summary", "optimality_gap")
+    published |= {f"notebooks/{name}.{kind}" for name in names_of for kind in ("html", "ipynb")}
     assert {name for name in names if name.startswith("figures/")} == {f"figures/mine/{name}" for name in published}
     rows = (finished.folder / f"{run}.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + 3 and rows[1].startswith("mine,ring,3,0,0,0.05,0,0,")
@@ -100,7 +108,7 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
         top = finished.folder / "results" / folder
         return {path.relative_to(top).with_suffix("") for path in top.rglob(f"*{suffix}")}
 
-    assert len(jobs("logs", ".log")) == 4 + 1 + sum(FOLLOWING.values())
+    assert len(jobs("logs", ".log")) == 7 + 1 + sum((FOLLOWING | OPTIMA | SHARED).values())
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
 
 
@@ -108,7 +116,7 @@ def test_published_notebooks_show_results_and_keep_no_paths_or_times(finished):
     for path in (finished.folder / "figures/mine/notebooks").glob("*.ipynb"):
         content = path.read_text(encoding="utf-8")
         assert len(content) < 1e6 and "graph = ring" in content
-        assert ("image/png" in content) == (path.stem == "figure2")
+        assert ("image/png" in content) == (path.stem != "summary")
         assert not re.search(
             rf"a clone|{re.escape(tempfile.gettempdir())}|start_time|\"duration|\d{{4}}-\d\d-\d\dT", content
         )
@@ -139,15 +147,17 @@ def test_one_more_seed_schedules_only_its_jobs_and_what_follows(finished):
 
 def test_another_tau_leaves_the_other_points_alone(finished):
     figures = {**TINY["figures"], "figure2": {"agents": [3], "taus": [0.05, 0.1]}}
-    assert finished.scheduled(figures=figures) == {"train": 1, **FOLLOWING}
+    assert finished.scheduled(figures=figures) == {"train": 1, **OPTIMA, **FOLLOWING}
 
 
 def test_another_reading_leaves_the_first_alone(finished):
-    assert finished.scheduled(readings=["mine", "working"]) == {"train": 1, **FOLLOWING}
+    assert finished.scheduled(readings=["mine", "working"]) == {"train": 1, **OPTIMA, **FOLLOWING}
 
 
 def test_a_setting_reruns_the_training_and_its_default_does_not(finished):
-    assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.25}) == {"train": 1, **FOLLOWING}
+    every = {"train": 1, **OPTIMA, **SHARED, **FOLLOWING}
+    assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.25}) == every
+    assert finished.scheduled(settings=TINY["settings"] | {"step_size": 0.2}) == {"train": 1, **FOLLOWING}
     assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.3}, memory_limit_gb=9) == {}
 
 
@@ -160,7 +170,7 @@ def test_a_changed_kernel_reruns_all_that_depends_on_it(edited):
 def test_a_changed_drawing_trains_nothing(edited):
     drawing = edited.folder / "lpi/plotting.py"
     drawing.write_text(drawing.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
-    assert edited.scheduled() == {"package": 1, "figure": 1, "summary": 1, "publish": 1}
+    assert edited.scheduled() == {"package": 1, "figure": 1, "summary": 1, "optimality_gap": 1, "publish": 1}
 
 
 def test_a_new_date_alone_reruns_nothing(edited):
@@ -198,7 +208,7 @@ def test_a_misspelt_key_stops_before_any_job(finished):
 def test_committed_figures_do_not_stand_in_for_results(finished, tmp_path):
     clone = Clone(tmp_path)
     shutil.copytree(finished.folder / "figures", tmp_path / "figures")
-    assert clone.scheduled() == {"package": 4, "train": 1, **FOLLOWING}
+    assert clone.scheduled() == {"package": 7, "train": 1, **OPTIMA, **SHARED, **FOLLOWING}
 
 
 def test_a_run_is_the_same_on_the_command_line(finished, tmp_path):
