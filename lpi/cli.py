@@ -117,8 +117,8 @@ def _add_ground_truth(commands) -> None:
     reference = commands.add_parser(
         "reference", help="J of the optimum and of the uniform policy for a reading, as CSV"
     )
-    _add_reading(reference)
-    reference.set_defaults(run=_reference)
+    _add_reading(optima)
+    optima.set_defaults(run=_optima)
 
     locality = commands.add_parser("locality", help="the best kappa-hop policy found at each kappa, as CSV")
     locality.add_argument("--kappas", nargs="+", required=True, help="hops that the policies see")
@@ -127,12 +127,12 @@ def _add_ground_truth(commands) -> None:
     acting = commands.add_parser("acting", help="when the optimal policy acts, by distance and p_eff, as CSV")
     acting.add_argument("--p-effs", nargs="+", required=True, help="values of p_eff")
     acting.set_defaults(run=_acting)
-    for command in (reference, locality, acting):
+    for command in (optima, locality, acting):
         command.add_argument("--output", required=True, type=Path, help="CSV to write")
         _add_environment(command)
 
-    join = commands.add_parser("join", help="join files of reference, locality or acting into one, checked")
-    join.add_argument("table", choices=("reference", "locality", "acting"), help="the command that wrote them")
+    join = commands.add_parser("join", help="join files of optima, locality or acting into one, checked")
+    join.add_argument("table", choices=("optima", "locality", "acting"), help="the command that wrote them")
     join.add_argument("files", nargs="+", type=Path)
     join.add_argument("--output", required=True, type=Path)
     join.set_defaults(run=_join)
@@ -254,11 +254,11 @@ def _print(settings: Settings, found, method: str, **more) -> None:
     print(json.dumps({**values, "tau": settings.training.tau, **environment}))
 
 
-def _reference(options: argparse.Namespace) -> None:
+def _optima(options: argparse.Namespace) -> None:
     settings = _settings(options)
-    from lpi.ground_truth import reference
+    from lpi.ground_truth import optima
 
-    found = {"reading": options.reading, **reference(_mdp(settings), settings.training.tau)}
+    found = {"reading": options.reading, **optima(_mdp(settings), settings.training.tau)}
     _write_table(options, settings, [found])
 
 

@@ -21,7 +21,7 @@ from lpi.policy import LocalPolicy
 from lpi.truth_tables import LARGEST_GAMMA
 
 
-def reference(mdp: NetworkedMDP, tau: float) -> dict[str, Any]:
+def optima(mdp: NetworkedMDP, tau: float) -> dict[str, Any]:
     """The values of a row of OPTIMA; where the problem is too large to be solved exactly, NaN and `too_large`.
 
     Raises:
@@ -30,7 +30,7 @@ def reference(mdp: NetworkedMDP, tau: float) -> dict[str, Any]:
     names = ("optimum", "optimum_unregularized", "ceiling", "uniform", "uniform_unregularized", "error_bound")
     component = autonomous_component(mdp)
     if component is None or not independent_ranks(mdp, component):
-        raise ValueError("reference: this MDP does not decouple given an autonomous component; no method for it")
+        raise ValueError("optima: this MDP does not decouple given an autonomous component; no method for it")
     try:
         problem = DecoupledProblem(mdp, component)
     except ValueError:  # its tables do not fit

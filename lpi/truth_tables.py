@@ -44,7 +44,7 @@ OPTIMA = Table(
         "method": Column("str", "decoupled: exact; too_large: not computed", of=("decoupled", "too_large")),
     },
     key=("reading", "agents", "tau"),
-    made_by="lpi reference",
+    made_by="lpi optima",
     missing=_not_computed,
 )
 
@@ -96,5 +96,5 @@ ACTING = Table(
     missing=lambda row: ["distance"] if math.isnan(row["distance"]) else [],
 )
 
-TABLES = {"reference": OPTIMA, "locality": LOCALITY, "acting": ACTING}
+TABLES = {"optima": OPTIMA, "locality": LOCALITY, "acting": ACTING}
 """The table that each command writes."""

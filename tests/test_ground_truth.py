@@ -30,7 +30,7 @@ def _process(agents, means="success", graph=nx.path_graph, **changed):
     ],
 )
 def test_optima_are_the_known_ones(means, agents, tau, optimum, uniform):
-    row = ground_truth.reference(_process(agents, means), tau)
+    row = ground_truth.optima(_process(agents, means), tau)
     assert row["optimum"] == pytest.approx(optimum, abs=1e-7)
     assert row["uniform"] == pytest.approx(uniform, abs=5e-7)
     best = lpi.exact.optimum(_process(agents, means), tau)
@@ -40,7 +40,7 @@ def test_optima_are_the_known_ones(means, agents, tau, optimum, uniform):
 
 
 def test_what_is_too_large_is_said_and_not_computed():
-    row = ground_truth.reference(_process(40), 0.05)
+    row = ground_truth.optima(_process(40), 0.05)
     assert row.pop("method") == "too_large" and all(math.isnan(value) for value in row.values())
 
 
@@ -132,11 +132,11 @@ def test_acting_needs_a_spreading_process():
 
 def test_commands_write_what_the_functions_compute(tmp_path):
     shared = ["--agents", "3", "--tau", "0.1", "--p1-means", "success", "--set", "p2_means=success", "--graph", "ring"]
-    for name, more in (("reference", ()), ("locality", ("--kappas", "1", "0")), ("acting", ("--p-effs", "0.9", "0.1"))):
+    for name, more in (("optima", ()), ("locality", ("--kappas", "1", "0")), ("acting", ("--p-effs", "0.9", "0.1"))):
         assert cli.main([name, *shared, *more, "--output", str(tmp_path / f"{name}.csv")]) == 0
     mdp = _process(3, graph=nx.cycle_graph)
-    (row,) = tables.read(tmp_path / "reference.csv", OPTIMA)
-    assert row["optimum"] == ground_truth.reference(mdp, 0.1)["optimum"]
+    (row,) = tables.read(tmp_path / "optima.csv", OPTIMA)
+    assert row["optimum"] == ground_truth.optima(mdp, 0.1)["optimum"]
     assert (row["reading"], row["graph"], row["agents"], row["tau"]) == ("working", "ring", 3, 0.1)
     rows = tables.read(tmp_path / "locality.csv", LOCALITY)
     assert [(r["kappa"], r["p1_means"]) for r in rows] == [(0, "success"), (1, "success")]
@@ -151,10 +151,10 @@ def test_commands_write_what_the_functions_compute(tmp_path):
         ("locality --agents 14 --kappas 0", "joint states need"),
         ("acting --agents 3 --p-effs 1.5", "p_eff: 1.5 is not allowed"),
         ("acting --agents 3", "--p-effs"),
-        ("reference --agents 3 --reading nobody", "reading: 'nobody' is not allowed; one of"),
-        ("reference --agents 3 --set gama=0.9", "gama: no such key; did you mean 'gamma'?"),
+        ("optima --agents 3 --reading nobody", "reading: 'nobody' is not allowed; one of"),
+        ("optima --agents 3 --set gama=0.9", "gama: no such key; did you mean 'gamma'?"),
         ("join curves x.csv", "invalid choice: 'curves'"),
-        ("join reference none.csv", "none.csv: cannot be read"),
+        ("join optima none.csv", "none.csv: cannot be read"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_written(tmp_path, monkeypatch, capsys, arguments, words):

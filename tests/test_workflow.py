@@ -26,7 +26,7 @@ TINY = {
 }
 FOLLOWING = {"point": 1, "curves": 1, "figure": 1, "summary": 1, "optimality_gap": 1, "publish": 1}
 """The jobs that follow any training."""
-OPTIMA = {"reference": 1, "optima": 1}
+OPTIMA = {"optimum": 1, "optima": 1}
 """The jobs that an environment or a panel needs beside the training."""
 SHARED = {"best_local": 4, "locality": 4, "acting": 4}
 """The jobs behind the tables that all readings share."""

@@ -12,7 +12,7 @@ from lpi.provenance import package_files
 COMMANDS = {
     "train": ["cli", "memory", "spreading", "algorithm", "results"],
     "aggregate": ["cli", "results"],
-    "reference": ["cli", "ground_truth", "spreading", "truth_tables"],
+    "optima": ["cli", "ground_truth", "spreading", "truth_tables"],
     "locality": ["cli", "ground_truth", "spreading", "truth_tables"],
     "acting": ["cli", "ground_truth", "spreading", "truth_tables"],
     "notebook": ["cli", "notebook", "plotting", "summary", "findings", "truth_figures", "truth_findings"],

@@ -1,13 +1,13 @@
 # What no run has to learn: the optimum, the best local policies, when the optimal policy acts.
-rule reference:
+rule optimum:
     input:
-        "<results>/package/reference.txt",
+        "<results>/package/optima.txt",
     output:
         "<results>/{reading}/optima/n{agents}_tau{tau}.csv",
     log:
-        "<results>/logs/reference/{reading}/n{agents}_tau{tau}.log",
+        "<results>/logs/optimum/{reading}/n{agents}_tau{tau}.log",
     benchmark:
-        "<results>/benchmarks/reference/{reading}/n{agents}_tau{tau}.tsv"
+        "<results>/benchmarks/optimum/{reading}/n{agents}_tau{tau}.tsv"
     conda:
         "../envs/lpi.yaml"
     params:
@@ -15,13 +15,13 @@ rule reference:
     message:
         "Optimum of {wildcards.reading}: n = {wildcards.agents}, tau = {wildcards.tau}"
     shell:
-        "python -m lpi reference --reading {wildcards.reading} --agents {wildcards.agents} --tau {wildcards.tau}"
+        "python -m lpi optima --reading {wildcards.reading} --agents {wildcards.agents} --tau {wildcards.tau}"
         " {params.overrides} --output {output:q} > {log:q} 2>&1"
 
 
 rule optima:
     input:
-        package="<results>/package/reference.txt",
+        package="<results>/package/optima.txt",
         points=[f"<results>/{{reading}}/optima/n{agents}_tau{tau}.csv" for agents, tau in EXPERIMENT.panels],
     output:
         "<results>/{reading}/optima.csv",
@@ -34,7 +34,7 @@ rule optima:
     message:
         "Join the optima of {wildcards.reading}"
     shell:
-        "python -m lpi join reference --output {output:q} {input.points:q} > {log:q} 2>&1"
+        "python -m lpi join optima --output {output:q} {input.points:q} > {log:q} 2>&1"
 
 
 rule best_local:
