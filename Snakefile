@@ -4,6 +4,7 @@
 #   aggregate  all runs of a reading as one tidy table of learning curves
 #   truth      the optimum of each reading, the best local policies, and when the optimal policy acts
 #   notebooks  figures 1 to 6 and the summary table, drawn by notebooks and rendered as HTML
+#   theory     the paper's theorems held against numbers: one table and one notebook
 #   publish    copies of these in the figures folder, with the configuration they come from
 from snakemake.utils import min_version
 
@@ -40,6 +41,7 @@ rule all:
         expand("<results>/{reading}/curves.csv", reading=EXPERIMENT.readings),
         expand("<results>/{reading}/notebooks/{name}.html", reading=EXPERIMENT.readings, name=NOTEBOOKS),
         expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
+        "<figures>/theory/provenance.json",
     message:
         "All figures, tables and notebooks"
 
@@ -49,6 +51,7 @@ include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/ground_truth.smk"
 include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/theory.smk"
 
 
 onsuccess:

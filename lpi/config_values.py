@@ -1,13 +1,28 @@
-"""Checks of the values in a config file; what they raise is one line with the key, the value and what is allowed."""
+"""The structures in a config file, and checks of its values; what these raise is one line with the key, the value and what is allowed."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from lpi.config import ConfigError, allowed, check_setting, unknown_key
+
+
+class Panels(NamedTuple):
+    """The panels of a figure: every number of agents with every tau."""
+
+    agents: tuple[int, ...]
+    taus: tuple[float, ...]
+
+
+class Acting(NamedTuple):
+    """Where it is computed when the optimal policy acts."""
+
+    agents: int
+    tau: float
+    p_eff: tuple[float, ...]
 
 
 def refused(where: str, value: Any, what: str) -> ConfigError:

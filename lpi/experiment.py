@@ -22,12 +22,13 @@ from lpi.config import (
     SETTINGS,
     ConfigError,
     EnvironmentConfig,
+    ReportingConfig,
     Settings,
     flat,
     resolve,
     unknown_key,
 )
-from lpi.config_values import check_list, fields_of, refused, setting_value, setting_values, word
+from lpi.config_values import Acting, Panels, check_list, fields_of, refused, setting_value, setting_values, word
 from lpi.memory import DEFAULT_LIMIT_GB, EXACT_LIMIT, check_memory, exact_memory, in_gigabytes
 from lpi.network import Network
 
@@ -82,6 +83,11 @@ KEYS = {
         f"a list of different integers >= 0 and <= {LARGEST_SEED}",
         list(range(10)),
     ),
+    "seeds_per_job": Key(
+        "Width of the blocks of seeds 0.., that one job trains together; results do not depend on it.",
+        "an integer >= 1",
+        5,
+    ),
     "figures": Key(
         "Panels of the figures, one for each number of agents and each tau; a figure that is null is not drawn.",
         f"a mapping from {', '.join(FIGURES)} to {{agents: list, taus: list}} or null, with at least one figure",
@@ -114,21 +120,6 @@ KEYS = {
 }
 
 
-class Panels(NamedTuple):
-    """The panels of a figure: every number of agents with every tau."""
-
-    agents: tuple[int, ...]
-    taus: tuple[float, ...]
-
-
-class Acting(NamedTuple):
-    """Where it is computed when the optimal policy acts."""
-
-    agents: int
-    tau: float
-    p_eff: tuple[float, ...]
-
-
 class Point(NamedTuple):
     """A point of the grid: what a curve is drawn for."""
 
@@ -145,6 +136,7 @@ class Experiment:
     custom_readings: Mapping[str, Mapping[str, Any]]
     kappas: tuple[int, ...]
     seeds: tuple[int, ...]
+    seeds_per_job: int
     figures: Mapping[str, Panels]
     locality: Panels
     acting: Acting
@@ -163,6 +155,24 @@ class Experiment:
         """Every (n, tau) that some figure shows, each once."""
         panels = [(n, tau) for figure in self.figures.values() for n in figure.agents for tau in figure.taus]
         return tuple(dict.fromkeys(panels))
+
+    @cached_property
+    def batches(self) -> dict[str, tuple[int, ...]]:
+        """The seeds that one job trains, by a name for them; blocks of numbers, so that a seed stays in its own."""
+        batches: dict[str, tuple[int, ...]] = {}
+        for seed in sorted(self.seeds):
+            first = seed - seed % self.seeds_per_job
+            name = f"{first}-{first + self.seeds_per_job - 1}"
+            batches[name] = (*batches.get(name, ()), seed)
+        return batches
+
+    def simulated(self, reading: str, agents: int) -> bool:
+        """Whether J of the runs of a reading with so many agents is simulated."""
+        return not self._reporting[reading].exact(LOCAL_STATES**agents)
+
+    @cached_property
+    def _reporting(self) -> dict[str, ReportingConfig]:
+        return {reading: self.resolve(reading, self.points[0]).reporting for reading in self.readings}
 
     def resolve(self, reading: str, point: Point) -> Settings:
         """All settings of the runs of a reading at a point of the grid."""
@@ -254,6 +264,7 @@ def load(config: Mapping[str, Any]) -> Experiment:
         custom_readings=custom,
         kappas=setting_values("kappas", "kappa", values["kappas"]),
         seeds=_seeds(values["seeds"]),
+        seeds_per_job=_at_least_one("seeds_per_job", values["seeds_per_job"]),
         figures=_figures(values["figures"]),
         locality=_panels("locality", values["locality"]),
         acting=_acting(values["acting"]),
@@ -380,5 +391,11 @@ def _folder(where: str, value: Any) -> str:
 
 def _positive(where: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise _refused_key(where, value)
+    return value
+
+
+def _at_least_one(where: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise _refused_key(where, value)
     return value

@@ -5,20 +5,20 @@ Everything here is exact up to the error bounds in the tables; nothing is learne
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from lpi import exact
+from lpi import bounds, exact
+from lpi.bounds import LARGEST_GAMMA
 from lpi.component import autonomous_component, independent_ranks
 from lpi.decoupled import DecoupledProblem
 from lpi.mdp import NetworkedMDP
 from lpi.network import digits
 from lpi.policy import LocalPolicy
-from lpi.truth_tables import LARGEST_GAMMA
+from lpi.theory import transition_influence
 
 
 def optima(mdp: NetworkedMDP, tau: float) -> dict[str, Any]:
@@ -75,30 +75,16 @@ def _locality_row(mdp: NetworkedMDP, tau: float, kappa: int, best, uniform: floa
 
 def _theorem_1(mdp: NetworkedMDP, tau: float, kappa: int) -> dict[str, Any]:
     """Theorem 1's hypotheses and its bound, as printed."""
-    interaction = max(_interaction(mdp, i) for i in range(mdp.agents))
-    found = {"interaction": interaction, "least_tau": math.nan, "hypotheses_met": "no", "bound": math.nan}
-    gamma, r_bar = mdp.gamma, max(float(np.abs(table).max()) for table in mdp.rewards)
-    if gamma >= LARGEST_GAMMA:
-        return found
-    decay = r_bar * (4 - 3 * gamma) / (4 - 5 * gamma)
-    found["least_tau"] = 6 * decay * int(max(mdp.actions)) ** 2 * math.e
-    if tau >= found["least_tau"] and interaction < 1 / 2:
-        strength = -math.log2(2 * interaction) if interaction > 0 else math.inf
-        mu = min(math.log2(tau / found["least_tau"]), strength)
-        found |= {"hypotheses_met": "yes", "bound": decay / (1 - gamma) * (kappa + 1) ** -mu}
-    return found
-
-
-def _interaction(mdp: NetworkedMDP, agent: int) -> float:
-    """sum_j C_ij of (10)."""
-    total, table = 0.0, mdp.transitions[agent]
-    for axis, j in enumerate(mdp.network.neighbourhood(agent, 1)):
-        rows = np.moveaxis(table, axis, 0)
-        if j == agent:  # the pairs (s_i, a_i)
-            rows = np.moveaxis(rows, -2, 1).reshape(-1, *rows.shape[1:-2], rows.shape[-1])
-        pairs = itertools.combinations(rows, 2)
-        total += max(float(np.abs(one - other).sum(axis=-1).max()) / 2 for one, other in pairs)
-    return total
+    interaction, gamma = float(transition_influence(mdp).sum(axis=1).max()), mdp.gamma
+    r_bar = max(float(np.abs(table).max()) for table in mdp.rewards)
+    found = bounds.constants("Theorem 1", r_bar, gamma, tau, mdp.agents, int(max(mdp.actions)), interaction)
+    met = gamma < LARGEST_GAMMA and tau >= found.least_tau and interaction < bounds.LARGEST_INTERACTION
+    return {
+        "interaction": interaction,
+        "least_tau": found.least_tau,
+        "hypotheses_met": "yes" if met else "no",
+        "bound": bounds.theorem_1(r_bar, gamma, found.mu, kappa) if met else math.nan,
+    }
 
 
 def _range(mdp: NetworkedMDP, tau: float) -> float:

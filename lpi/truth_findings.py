@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from lpi.bounds import LARGEST_GAMMA, LARGEST_INTERACTION
 from lpi.results import ResultsError
 from lpi.summary import percent, reward, summarize, with_quartiles
 from lpi.tables import frame
 from lpi.truth_figures import MEANINGS, resolution
-from lpi.truth_tables import ACTING, LARGEST_GAMMA, LOCALITY
+from lpi.truth_tables import ACTING, LOCALITY
 
 LEVEL = 0.5
 """Share of the rise from no infection to an infected neighbour by which `reach` measures how far ahead a policy acts."""
@@ -144,7 +145,9 @@ def theorem_1(table: pd.DataFrame, agents: int) -> str:
     else:
         least = rows["least_tau"].max()
         lines.append(f"| τ ≥ {least:.3g} | τ = {_range(rows['tau'])} | {_yes(rows['tau'].min() >= least)} |")
-    lines.append(f"| Σⱼ Cᵢⱼ < 1/2 for all i | at most {_range(interaction)} | {_yes(interaction.max() < 0.5)} |")
+    lines.append(
+        f"| Σⱼ Cᵢⱼ < 1/2 for all i | at most {_range(interaction)} | {_yes(interaction.max() < LARGEST_INTERACTION)} |"
+    )
     met = int((rows["hypotheses_met"] == "yes").sum())
     return "\n".join(lines) + (
         f"\n\nThe hypotheses hold in {met} of {len(rows)} rows. Where they do not, Theorem 1 says nothing about the loss; "

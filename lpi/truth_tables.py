@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lpi.bounds import LARGEST_GAMMA
 from lpi.config import SETTINGS
 from lpi.results import Column
 from lpi.tables import Table
-
-LARGEST_GAMMA = 0.8
-"""Theorem 1 asks for a discount factor below this: 4 - 5 gamma must be positive."""
 
 _MEANS = ("failure", "success")
 _NETWORK = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import math
 
 import networkx as nx
@@ -91,24 +90,6 @@ def test_theorem_1_where_its_hypotheses_hold():
     low = ground_truth._theorem_1(mdp, 0.9 * least, 1)
     assert low["hypotheses_met"] == "no" and math.isnan(low["bound"]) and low["least_tau"] == pytest.approx(least)
     assert math.isnan(ground_truth._theorem_1(_still(0.8), 2 * least, 1)["least_tau"])
-
-
-def test_interaction_is_that_of_10_by_brute_force():
-    mdp = _process(3, "failure", p_eff=0.7)
-    for i in range(3):
-        around, total = mdp.network.neighbourhood(i, 1), 0.0
-        for axis, j in enumerate(around):
-            widest = 0.0
-            for others in itertools.product(range(4), repeat=len(around)):
-                for one, other, a, b in itertools.product(range(4), range(4), range(2), range(2)):
-                    if j != i and a != b:
-                        continue
-                    left, right = list(others), list(others)
-                    left[axis], right[axis] = one, other
-                    gap = mdp.transitions[i][(*left, a)] - mdp.transitions[i][(*right, b)]
-                    widest = max(widest, np.abs(gap).sum() / 2)
-            total += widest
-        assert ground_truth._interaction(mdp, i) == pytest.approx(total, abs=1e-14)
 
 
 def test_acting_agrees_with_policy_iteration_on_all_joint_states():
