@@ -32,15 +32,14 @@ from lpi.config_values import Acting, Panels, check_list, fields_of, refused, se
 from lpi.memory import DEFAULT_LIMIT_GB, EXACT_LIMIT, check_memory, exact_memory, in_gigabytes
 from lpi.network import Network
 
-__all__ = ["FIGURES", "GRID", "KEYS", "Experiment", "Panels", "Point", "load"]
+__all__ = ["FIGURES", "GRID", "KEYS", "Acting", "Experiment", "Panels", "Point", "load"]
 
 FIGURES = {"figure1": "reported", "figure2": "unregularized", "figure3": "reported"}
 """The column of the curves that each figure shows."""
 
 GAP = "optimality_gap"
-"""The notebook that draws what the curves are held against."""
 TRUTHS = ("figure4", "figure5", "figure6")
-"""Its figures: optimality gap, cost of locality, the optimal policy."""
+"""The notebook that holds the curves against the optimum, and its figures: gap, cost of locality, optimal policy."""
 
 CONVENTION = ("p1_means", "p2_means")
 CONVENTIONS = tuple(itertools.product(("failure", "success"), repeat=2))
