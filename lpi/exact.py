@@ -37,9 +37,10 @@ __all__ = [
 def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9, memory_limit: int = EXACT_LIMIT) -> Solution:
     """The centralised optimum of (2) and its J under rho; tau = 0 is allowed.
 
-    Where the MDP decouples given an autonomous component (`lpi.decoupled`) from n small problems, elsewhere by
+    From n small problems where the MDP decouples given an autonomous component (`lpi.decoupled`), elsewhere by
     Algorithm 3 on the joint states (`lpi.iteration`).  `Solution.method` says which, and `Solution.error_bound` how far
     the optimum may be above; with the second method that includes the distance to an upper bound, the best joint policy.
+    `memory_limit` (bytes) is the second method's; the first has `lpi.memory.EXACT_LIMIT`.
 
     Raises:
         ValueError: a negative tau, or neither method fits in memory.

@@ -331,3 +331,41 @@ def test_a_joint_state_space_that_does_not_fit_is_refused():
     mdp = spreading(12)
     with pytest.raises(ValueError, match=r"1\.68e\+07 joint states and 4\.1e\+03 joint actions need \S+ GB; at most 2"):
         exact.policy_iteration(mdp, TAU)
+
+
+def test_an_optimum_that_neither_method_can_hold_is_refused():
+    with pytest.raises(ValueError, match=r"policy iteration: 24 joint states .* fit"):
+        exact.optimum(random_mdp(SMALL["line"], seed=45), TAU, memory_limit=10_000)
+
+
+def test_a_policy_that_gets_worse_is_reported(monkeypatch):
+    """An improvement step that returns the worst joint action."""
+    mdp = random_mdp(SMALL["line"], seed=46)
+
+    def worst(model, values, tau, policy, tolerance):
+        found = improve(model, values, tau, policy, tolerance)
+        q = np.concatenate([q for _, q in model.q_values(values)])
+        return found._replace(policy=product_maximum(-q, mdp.actions, 0, policy, tolerance).policy)
+
+    monkeypatch.setattr("lpi.iteration.improve", worst)
+    with pytest.raises(ArithmeticError, match=r"policy iteration: a value fell by \S+ in iteration 1"):
+        exact.policy_iteration(mdp, TAU)
+
+
+def test_advantages_give_the_difference_between_two_policies():
+    """J(pi) - J is the mean over agents of the discounted advantage and weighted entropy, under pi."""
+    mdp = joint.decoupling_mdp(nx.path_graph(3), seed=47)
+    problem, weight = decoupled_problem(mdp), mdp.agents * TAU
+    other, best = decoupled_policies(mdp, seed=48)
+    known = problem.evaluate(best, TAU)
+    component, states = autonomous_component(mdp), joint.joint_states(mdp)
+    value = np.ravel_multi_index([component.label[i][states[:, i]] for i in range(mdp.agents)], component.values)
+    stage = np.zeros(len(states))
+    for i in range(mdp.agents):
+        at = value, component.rank[i][states[:, i]]
+        pi, advantage = other[i][at], (known.reward_advantage[i] + weight * known.entropy_advantage[i])[at]
+        stage += (pi * (advantage - weight * np.log(pi))).sum(axis=1) / mdp.agents
+    transition, _ = joint.system(mdp, lifted(mdp, other))
+    difference = joint.rho(mdp) @ np.linalg.solve(np.eye(len(states)) - mdp.gamma * transition, stage)
+    expected = joint.evaluate(mdp, lifted(mdp, other), TAU).regularized - known.regularized
+    assert difference == pytest.approx(expected, rel=0, abs=1e-7)

@@ -202,6 +202,17 @@ def test_algorithm_3_reaches_the_centralised_optimum_where_it_is_a_product():
     np.testing.assert_allclose(fixed, values[-1], atol=1e-9)
 
 
+def test_algorithm_3_agrees_with_the_fast_one():
+    iteration = pytest.importorskip("lpi.iteration")
+    for seed in range(4):
+        mdp, _ = coupling.weakly_coupled(np.random.default_rng(seed))
+        model = DenseModel(mdp)
+        policy, values = model.policy_iteration(20.0, dense.uniform_policy(mdp))[-1]
+        last = iteration.policy_iteration(mdp, 20.0).iterates[-1]
+        assert model.rho @ values.v.mean(axis=0) == pytest.approx(last.regularized, abs=1e-8)
+        assert max(np.abs(a - b).max() for a, b in zip(policy, last.policy, strict=True)) < 1e-4
+
+
 def test_improvement_is_the_best_of_many_product_policies():
     mdp = MDPS["ring"]
     model, rng = DenseModel(mdp), np.random.default_rng(0)

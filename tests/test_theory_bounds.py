@@ -215,6 +215,24 @@ def test_uniform_policy_meets_theorem_1_for_all_but_enormous_kappa(checks):
     assert found and max(check.measured / check.bound for check in found) < 0.01
 
 
+def test_a_much_smaller_tau_is_enough_for_theorem_6():
+    """tanh(epsilon / 4) <= epsilon / 4 in place of Lemma 17: tau >= (3/2) 2^mu v'; and Hoeffding's lemma for the rest."""
+    for child in np.random.SeedSequence(5).spawn(8):
+        rng = np.random.default_rng(child)
+        problem = Problem.of(*coupling.weakly_coupled(rng))
+        mdp, nu_q = problem.mdp, bounds.q_decay(1.0, problem.mdp.gamma, "corrected")
+        tau = 1.5 * 2**problem.mu * nu_q
+        sigma = bounds.lemma_10_sigma(nu_q, tau, mdp.agents)
+        trail = problem.model.policy_iteration(tau, coupling.regular_policy(rng, mdp, sigma / problem.weight))
+        for policy, values in trail:
+            assert theory.regularity(policy) <= sigma * (1 + 1e-9)
+            assert theory.decay(mdp, theory.policy_influence(mdp, policy), problem.mu) <= bounds.NU
+            assert theory.decay(mdp, theory.q_influence(mdp, values.q), problem.mu) <= nu_q
+        uniform = problem.model.evaluate(uniform_policy(mdp), tau).v.mean(axis=0)
+        loss = (trail[-1][1].v.mean(axis=0) - uniform).max()
+        assert 0 <= loss <= nu_q**2 / (8 * tau * (1 - mdp.gamma))
+
+
 def test_section_6_violates_what_the_paper_says_and_more():
     mdp = lpi.spreading_process(nx.path_graph(8), p1_means="success", p2_means="success")
     found = {(h.theorem, h.name): h for h in hypotheses(mdp, TrainingConfig())}
@@ -236,6 +254,15 @@ def test_an_experiment_inside_the_theory_meets_every_hypothesis():
     )
     missed = [h for h in hypotheses(mdp, training) if h.met is not True]
     assert missed == []
+
+
+def test_a_hypothesis_is_missed_by_the_distance_to_its_limit():
+    mdp = lpi.spreading_process(nx.path_graph(4), gamma=0.5)
+    found = {(h.theorem, h.name): h for h in hypotheses(mdp, TrainingConfig())}
+    assert found["Theorem 1", "mu"].met is False and found["Theorem 1", "mu"].excess == -found["Theorem 1", "mu"].value
+    assert found["Theorem 1", "tau"].excess == pytest.approx(6 * 2 * (2.5 / 1.5) * 4 * math.e - 0.05)
+    assert found["Theorem 1", "gamma"].excess == pytest.approx(-0.3) and found["Theorem 1", "gamma"].met
+    assert found["Theorem 2", "beta"].met is None
 
 
 def test_irreducibility_is_decided_from_tables_or_from_all_joint_states():
