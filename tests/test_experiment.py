@@ -94,6 +94,9 @@ STRUCTURE = {
         "custom_readings.mine.gamma: 2",
         ">= 0 and < 1",
     ),
+    "no seed per job": ({"seeds_per_job": 0}, "seeds_per_job: 0", "an integer >= 1"),
+    "fractional seeds per job": ({"seeds_per_job": 2.5}, "seeds_per_job: 2.5", "an integer >= 1"),
+    "boolean seeds per job": ({"seeds_per_job": True}, "seeds_per_job: True", "an integer >= 1"),
     "empty folder": ({"results_folder": ""}, "results_folder: ''", "the name of a folder"),
     "folder of the wrong type": ({"figures_folder": 3}, "figures_folder: 3", "the name of a folder"),
     "no memory": ({"memory_limit_gb": 0}, "memory_limit_gb: 0", "a number > 0"),
@@ -229,6 +232,21 @@ def test_the_default_grid_is_that_of_the_paper():
     points = [(8, tau) for tau in (0.02, 0.05, 0.1)] + [(n, 0.05) for n in (5, 10, 15)]
     assert found.points == tuple((n, kappa, tau) for n, tau in points for kappa in range(4))
     assert len(found.points) * len(found.seeds) == 240
+
+
+def test_seeds_are_batched_in_blocks_that_a_further_seed_leaves_alone():
+    ten = experiment.load({"seeds_per_job": 5}).batches
+    assert ten == {"0-4": (0, 1, 2, 3, 4), "5-9": (5, 6, 7, 8, 9)}
+    eleven = experiment.load({"seeds": [10, *reversed(range(10))], "seeds_per_job": 5}).batches
+    assert eleven == {**ten, "10-14": (10,)}
+    assert list(experiment.load({"seeds_per_job": 1}).batches.values()) == [(seed,) for seed in range(10)]
+
+
+def test_exact_up_to_ten_agents():
+    found = experiment.load({})
+    assert [n for n in (5, 8, 10, 11, 15) if found.simulated("working", n)] == [11, 15]
+    simulated = experiment.load(setting("evaluation", "monte_carlo"))
+    assert simulated.simulated("as_printed", 5)
 
 
 def test_a_figure_that_is_null_is_not_trained():
