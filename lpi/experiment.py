@@ -44,7 +44,7 @@ TRUTHS = ("figure4", "figure5", "figure6")
 CONVENTION = ("p1_means", "p2_means")
 CONVENTIONS = tuple(itertools.product(("failure", "success"), repeat=2))
 """What p1 and p2 may mean."""
-
+VARIED = (*CONVENTION, "p_eff")
 GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.<figure>.taus"}
 """The settings that vary over the grid, and the config key that lists their values."""
 
@@ -207,8 +207,8 @@ class Experiment:
         """`assignments` of the environment alone; without a reading those of the tables that all readings share, which
         start from the defaults and vary what p1 and p2 mean, and p_eff, themselves."""
         if reading is None:
-            given = {key: value for key, value in self.settings.items() if key not in (*CONVENTION, "p_eff")}
-            return tuple(f"{key}={word(value)}" for key, value in given.items() if key in _ENVIRONMENT)
+            own = {key: self.settings[key] for key in _ENVIRONMENT if key in self.settings and key not in VARIED}
+            return tuple(f"{key}={word(value)}" for key, value in own.items() if value != SETTINGS[key].default)
         return tuple(text for text in self.assignments(reading) if text.partition("=")[0] in _ENVIRONMENT)
 
     def convention(self, reading: str) -> tuple[str, str] | None:

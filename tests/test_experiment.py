@@ -317,7 +317,9 @@ def test_the_convention_of_a_reading_is_known_only_where_its_environment_is_the_
 
 
 def test_the_environment_of_the_ground_truth_is_that_of_the_runs():
-    found = experiment.load({"settings": {"graph": "ring", "step_size": 0.2, "p2_means": "success", "p_eff": 0.3}})
+    found = experiment.load(
+        {"settings": {"graph": "ring", "step_size": 0.2, "p2_means": "success", "p_eff": 0.3, "cost": 0.3}}
+    )
     assert found.environment_assignments("as_printed") == ("graph=ring", "p_eff=0.3", "p2_means=success")
     assert found.environment_assignments("working") == ("graph=ring", "p_eff=0.3")
     assert found.environment_assignments() == ("graph=ring",)  # the meanings and p_eff are varied there
