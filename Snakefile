@@ -2,7 +2,8 @@
 #
 #   train      one run of Localized Policy Iteration per (reading, n, kappa, tau, seed)
 #   aggregate  all runs of a reading as one tidy table of learning curves
-#   notebooks  figures 1 to 3 and the summary table, drawn by notebooks and rendered as HTML
+#   truth      the optimum of each reading, the best local policies, and when the optimal policy acts
+#   notebooks  figures 1 to 6 and the summary table, drawn by notebooks and rendered as HTML
 #   theory     the paper's theorems held against numbers: one table and one notebook
 #   report     the replication report, from what was published
 #   publish    copies of these in the figures folder, with the configuration they come from
@@ -29,6 +30,10 @@ wildcard_constraints:
     tau=r"\d+\.?\d*(e-?\d+)?",
     seed=r"\d+",
     figure="|".join(EXPERIMENT.figures),
+    p1_means="failure|success",
+    p2_means="failure|success",
+    means="|".join(MEANINGS),
+    truth="|".join(TRUTH_TABLES),
     command="|".join(COMMANDS),
 
 
@@ -46,6 +51,7 @@ rule all:
 
 include: "workflow/rules/train.smk"
 include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/ground_truth.smk"
 include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/theory.smk"

@@ -38,7 +38,7 @@ def main() -> None:
         [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", *options],
         cwd=HERE.parent, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    training = int((re.search(r"^train +(\d+)$", plan.stdout, re.MULTILINE) or [0, 0])[1])
+    training = sum(int(count) for count in re.findall(r"^train_\w+ +(\d+)$", plan.stdout, re.MULTILINE))
     with tempfile.TemporaryDirectory() as folder:
         usage = Path(folder, "usage")
         start = time.perf_counter()

@@ -18,7 +18,7 @@ from lpi.policy import LocalPolicy, policy_index, uniform_table
 from lpi.reference import Reference, reference
 from lpi.simulation import Simulator, estimate
 
-EXACT_TOLERANCE = 1e-5  # on J of an exactly evaluated curve: differences of interest are 1e-3 and more
+EXACT_TOLERANCE = 3e-5  # bound on the error of J in a curve; measured errors stay below 1e-5, effects are 1e-3 and more
 
 
 class LoopRecord(NamedTuple):

@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, optimum, theory, and the steps of the workflow."""
+"""The command line: train, evaluate, optimum, ground truth, theory, and the steps of the workflow."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lpi import truth_commands
 from lpi.config import (
     LARGEST_SEED,
     READINGS,
@@ -75,8 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
 
     train = commands.add_parser("train", help="run Localized Policy Iteration; one CSV row per outer loop")
-    train.add_argument("--reading", default="working", help=f"one of {', '.join(READINGS)}; default working")
-    train.add_argument("--custom", action="store_true", help="the reading is a name of your own: start from defaults")
+    _add_reading(train)
     train.add_argument("--kappa", help="hops that a policy sees")
     train.add_argument("--seed", nargs="+", default=["0"], help="seed of the run, or of several runs one after another")
     train.add_argument("--output", nargs="+", required=True, type=Path, help="CSV to write, one for each seed")
@@ -99,8 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_environment(optimum)
 
     reference = commands.add_parser("reference", help="what simulations of J share, which takes seconds, as a file")
-    reference.add_argument("--reading", default="working", help=f"one of {', '.join(READINGS)}; default working")
-    reference.add_argument("--custom", action="store_true", help="as in lpi train")
+    _add_reading(reference)
     reference.add_argument("--output", required=True, type=Path, help=".npz to write")
     reference.set_defaults(run=_reference)
     _add_environment(reference)
@@ -111,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     theory.set_defaults(run=_theory)
     _add_environment(theory)
 
+    truth_commands.add_to(commands, _add_reading, _add_environment)
+
     aggregate = commands.add_parser("aggregate", help="join runs into one tidy CSV, checked")
     aggregate.add_argument("runs", nargs="+", type=Path)
     aggregate.add_argument("--output", required=True, type=Path)
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     summary = commands.add_parser("summary", help="the summary table as CSV, Markdown and LaTeX")
     for name in ("curves", "figures", "csv", "markdown", "latex"):
         summary.add_argument(f"--{name}", required=True, type=Path)
+    summary.add_argument("--optima", type=Path, help="optima of the reading; without them no gaps")
     summary.set_defaults(run=_summary)
 
     notebook = commands.add_parser("notebook", help="run a notebook and render it as self-contained HTML")
@@ -127,6 +129,11 @@ def _parser() -> argparse.ArgumentParser:
         notebook.add_argument(f"--{name}", required=True, type=Path)
     notebook.set_defaults(run=_notebook)
     return parser
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reading", default="working", help=f"one of {', '.join(READINGS)}; default working")
+    parser.add_argument("--custom", action="store_true", help="the reading is a name of your own: start from defaults")
 
 
 def _add_environment(parser: argparse.ArgumentParser) -> None:
@@ -307,12 +314,13 @@ def _aggregate(options: argparse.Namespace) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    inputs = (options.curves, options.figures)
+    inputs = [path for path in (options.curves, options.figures, options.optima) if path is not None]
     _check_outputs(inputs, csv=options.csv, markdown=options.markdown, latex=options.latex)
     from lpi.results import read_curves
-    from lpi.summary import read_figures, summarize, write
+    from lpi.summary import read_figures, read_optima, summarize, write
 
-    table = summarize(read_curves(options.curves), read_figures(options.figures))
+    optima = None if options.optima is None else read_optima(options.optima)
+    table = summarize(read_curves(options.curves), read_figures(options.figures), optima)
     write(table, options.csv, options.markdown, options.latex)
 
 

@@ -168,7 +168,7 @@ class ReportingConfig(_Checked):
     exact_states: int = _setting(
         4**10, "Largest number of joint states that auto evaluates exactly.", "ours", "integer", low=1
     )
-    evaluation_episodes: int = _setting(250, "Episodes of a simulated J.", "never given", "integer", low=2)
+    evaluation_episodes: int = _setting(160, "Episodes of a simulated J.", "never given", "integer", low=2)
     entropy_weight: str = _setting(
         "network",
         "Entropy weight of the reported reward: n tau per agent as in (2), or tau per agent.",

@@ -6,12 +6,12 @@ before any job starts.  Snakemake loads this module on every call, so it imports
 
 from __future__ import annotations
 
-import json
+import itertools
 import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -21,27 +21,37 @@ from lpi.config import (
     READINGS,
     SETTINGS,
     ConfigError,
+    EnvironmentConfig,
     ReportingConfig,
     Settings,
-    allowed,
-    check_setting,
     flat,
     resolve,
     unknown_key,
 )
-from lpi.memory import DEFAULT_LIMIT_GB, check_memory
+from lpi.config_values import Acting, Panels, check_list, fields_of, refused, setting_value, setting_values, word
+from lpi.memory import DEFAULT_LIMIT_GB, EXACT_LIMIT, check_memory, exact_memory, in_gigabytes
+from lpi.network import Network
 
-__all__ = ["FIGURES", "GRID", "KEYS", "Experiment", "Panels", "Point", "load"]
+__all__ = ["FIGURES", "GRID", "KEYS", "Acting", "Experiment", "Panels", "Point", "load"]
 
 FIGURES = {"figure1": "reported", "figure2": "unregularized", "figure3": "reported"}
 """The column of the curves that each figure shows."""
 
+GAP = "optimality_gap"
+TRUTHS = ("figure4", "figure5", "figure6")
+"""The notebook that holds the curves against the optimum, and its figures: gap, cost of locality, optimal policy."""
+
+CONVENTION = ("p1_means", "p2_means")
+CONVENTIONS = tuple(itertools.product(("failure", "success"), repeat=2))
+"""What p1 and p2 may mean."""
+VARIED = (*CONVENTION, "p_eff")
 GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.<figure>.taus"}
 """The settings that vary over the grid, and the config key that lists their values."""
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-RESERVED = ("logs", "package", "benchmarks", "quick", "notebooks")
+RESERVED = ("logs", "package", "benchmarks", "quick", "notebooks", "locality", "acting")
 """Folders in the results folder, beside those of the readings."""
+_ENVIRONMENT = tuple(f.name for f in fields(EnvironmentConfig) if f.name not in GRID)
 _FOLDER = re.compile(r"[^{}<>\x00-\x1f]*[^{}<>\x00-\x1f/ ]")
 
 
@@ -86,6 +96,16 @@ KEYS = {
             "figure3": {"agents": [5, 10, 15], "taus": [0.05]},
         },
     ),
+    "locality": Key(
+        "Networks for which the best policies of each kappa are searched, under all four meanings of p1 and p2.",
+        "{agents: list, taus: list}, small enough for exact evaluation",
+        {"agents": [5, 8], "taus": [0.02, 0.05, 0.1]},
+    ),
+    "acting": Key(
+        "Network for which it is computed when the optimal policy acts, under all four meanings of p1 and p2.",
+        "{agents: an integer, tau: a number, p_eff: a list of different numbers}",
+        {"agents": 9, "tau": 0.05, "p_eff": [0.1, 0.3, 0.5, 0.7, 0.9]},
+    ),
     "settings": Key("Settings for all readings, over what the readings say.", "a mapping from settings to values", {}),
     "results_folder": Key("Where everything is computed.", "the name of a folder, without {}<>", "results"),
     "figures_folder": Key(
@@ -97,13 +117,6 @@ KEYS = {
         "Most memory that one training job may need, in 10^9 bytes.", "a number > 0", DEFAULT_LIMIT_GB
     ),
 }
-
-
-class Panels(NamedTuple):
-    """The panels of a figure: every number of agents with every tau."""
-
-    agents: tuple[int, ...]
-    taus: tuple[float, ...]
 
 
 class Point(NamedTuple):
@@ -124,6 +137,8 @@ class Experiment:
     seeds: tuple[int, ...]
     seeds_per_job: int
     figures: Mapping[str, Panels]
+    locality: Panels
+    acting: Acting
     settings: Mapping[str, Any]
     results_folder: str
     figures_folder: str
@@ -132,8 +147,13 @@ class Experiment:
     @cached_property
     def points(self) -> tuple[Point, ...]:
         """Every (n, kappa, tau) that some figure shows, each once."""
+        return tuple(Point(n, kappa, tau) for n, tau in self.panels for kappa in self.kappas)
+
+    @cached_property
+    def panels(self) -> tuple[tuple[int, float], ...]:
+        """Every (n, tau) that some figure shows, each once."""
         panels = [(n, tau) for figure in self.figures.values() for n in figure.agents for tau in figure.taus]
-        return tuple(Point(n, kappa, tau) for n, tau in dict.fromkeys(panels) for kappa in self.kappas)
+        return tuple(dict.fromkeys(panels))
 
     @cached_property
     def batches(self) -> dict[str, tuple[int, ...]]:
@@ -181,16 +201,45 @@ class Experiment:
                 {**self.custom_readings.get(reading, {}), **self.settings, "agents": self.points[0].agents},
             )
         )
-        return tuple(f"{key}={_word(end[key])}" for key in end if key not in GRID and end[key] != start[key])
+        return tuple(f"{key}={word(end[key])}" for key in end if key not in GRID and end[key] != start[key])
 
-    def notebook_parameters(self, notebook: str, reading: str, curves: str, output: str) -> dict[str, Any]:
-        """The parameters of figure1, figure2, figure3 or summary for the curves of a reading, ready for JSON."""
+    def environment_assignments(self, reading: str | None = None) -> tuple[str, ...]:
+        """`assignments` of the environment alone; without a reading those of the tables that all readings share, which
+        start from the defaults and vary what p1 and p2 mean, and p_eff, themselves."""
+        if reading is None:
+            own = {key: self.settings[key] for key in _ENVIRONMENT if key in self.settings and key not in VARIED}
+            return tuple(f"{key}={word(value)}" for key, value in own.items() if value != SETTINGS[key].default)
+        return tuple(text for text in self.assignments(reading) if text.partition("=")[0] in _ENVIRONMENT)
+
+    def convention(self, reading: str) -> tuple[str, str] | None:
+        """What p1 and p2 mean in a reading whose environment is otherwise that of the shared tables; else None."""
+        point = self.points[0]._asdict()
+        own = self.resolve(reading, self.points[0]).environment
+        shared = resolve("shared", self.settings, point, readings={"shared": {}}).environment
+        alike = all(getattr(own, key) == getattr(shared, key) for key in _ENVIRONMENT if key not in CONVENTION)
+        return (own.p1_means, own.p2_means) if alike else None
+
+    def notebook_parameters(self, notebook: str, reading: str, folder: str) -> dict[str, Any]:
+        """The parameters of a notebook for a reading whose results are below `folder`, ready for JSON."""
+        own = f"{folder}/{reading}"
         figures = {name: {**figure._asdict(), "quantity": FIGURES[name]} for name, figure in self.figures.items()}
-        parameters: dict[str, Any] = {"curves": curves, "output": output}
+        parameters: dict[str, Any] = {"curves": f"{own}/curves.csv", "output": f"{own}/notebooks/{notebook}"}
         if notebook in figures:
             parameters |= figures[notebook] | {"kappas": list(self.kappas)}
         else:
+            parameters["optima"] = f"{own}/optima.csv"
+        if notebook == "summary":
             parameters["figures"] = figures
+        if notebook == GAP:
+            convention, names = self.convention(reading), ["_".join(means) for means in CONVENTIONS]
+            parameters |= {
+                "output": f"{own}/notebooks",
+                "locality": [f"{folder}/locality/{name}.csv" for name in names],
+                "acting": [f"{folder}/acting/{name}.csv" for name in names],
+                "panels": [list(panel) for panel in self.panels],
+                "kappas": list(self.kappas),
+                "convention": convention and list(convention),
+            }
         return parameters | {"settings": self.configuration(reading)["settings"]}
 
 
@@ -201,7 +250,7 @@ def load(config: Mapping[str, Any]) -> Experiment:
         ConfigError: one line that names the key, the value and what is allowed.
     """
     if not isinstance(config, Mapping):
-        raise _refused("config", config, f"a mapping with the keys {', '.join(KEYS)}")
+        raise refused("config", config, f"a mapping with the keys {', '.join(KEYS)}")
     for key in config:
         if key in SETTINGS and key not in GRID:
             raise ConfigError(f"{key}: no such key at this level; did you mean 'settings.{key}'?")
@@ -212,10 +261,12 @@ def load(config: Mapping[str, Any]) -> Experiment:
     experiment = Experiment(
         readings=_readings(values["readings"], custom),
         custom_readings=custom,
-        kappas=_values("kappas", "kappa", values["kappas"]),
+        kappas=setting_values("kappas", "kappa", values["kappas"]),
         seeds=_seeds(values["seeds"]),
         seeds_per_job=_at_least_one("seeds_per_job", values["seeds_per_job"]),
         figures=_figures(values["figures"]),
+        locality=_panels("locality", values["locality"]),
+        acting=_acting(values["acting"]),
         settings=_settings("settings", values["settings"]),
         results_folder=_folder("results_folder", values["results_folder"]),
         figures_folder=_folder("figures_folder", values["figures_folder"]),
@@ -223,6 +274,7 @@ def load(config: Mapping[str, Any]) -> Experiment:
     )
     if os.path.abspath(experiment.figures_folder) == os.path.abspath(experiment.results_folder):
         raise _refused_key("figures_folder", experiment.figures_folder)
+    _check_shared(experiment)
     for reading in experiment.readings:
         for point in sorted(experiment.points, reverse=True):  # the largest first: what fits there fits everywhere
             _check_point(experiment, reading, point)
@@ -237,25 +289,8 @@ def _check_point(experiment: Experiment, reading: str, point: Point) -> None:
         raise ConfigError(f"{error} (reading {reading}, {point.agents} agents, tau = {point.tau})") from None
 
 
-def _refused(where: str, value: Any, what: str) -> ConfigError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 120 else f"{shown[:100]} ... {shown[-10:]}"
-    hint = ""
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+e[+-]?\d+", value, re.IGNORECASE):
-        hint = f" (YAML takes {value} for text; write {float(value)!r})"
-    return ConfigError(f"{where}: {shown} is not allowed; {what}{hint}")
-
-
 def _refused_key(key: str, value: Any) -> ConfigError:
-    return _refused(key, value, KEYS[key].allowed)
-
-
-def _setting(where: str, key: str, value: Any) -> Any:
-    """The checked value of a setting; `where` is its place in the file."""
-    try:
-        return check_setting(key, value)
-    except ConfigError:
-        raise _refused(where, value, allowed(key)) from None
+    return refused(key, value, KEYS[key].allowed)
 
 
 def _settings(where: str, values: Any) -> dict[str, Any]:
@@ -263,14 +298,14 @@ def _settings(where: str, values: Any) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, Mapping):
-        raise _refused(where, values, "a mapping from settings to values")
+        raise refused(where, values, "a mapping from settings to values")
     checked = {}
     for key, value in values.items():
         if key in GRID:
-            raise _refused(f"{where}.{key}", value, f"the grid sets it; use {GRID[key]}")
+            raise refused(f"{where}.{key}", value, f"the grid sets it; use {GRID[key]}")
         if key not in SETTINGS:
             raise ConfigError(f"{where}.{unknown_key(key, [name for name in SETTINGS if name not in GRID])}")
-        checked[key] = _setting(f"{where}.{key}", key, value)
+        checked[key] = setting_value(f"{where}.{key}", key, value)
     return checked
 
 
@@ -283,32 +318,24 @@ def _custom_readings(values: Any) -> dict[str, dict[str, Any]]:
         if not isinstance(name, str) or not NAME.fullmatch(name) or name in READINGS:
             raise _refused_key("custom_readings", name)
         if name.lower() in RESERVED:  # some file systems do not tell upper from lower case
-            raise _refused("custom_readings", name, f"the results folder needs {', '.join(RESERVED)} itself")
+            raise refused("custom_readings", name, f"the results folder needs {', '.join(RESERVED)} itself")
     return {name: _settings(f"custom_readings.{name}", settings) for name, settings in values.items()}
 
 
 def _readings(values: Any, custom: Mapping[str, Any]) -> tuple[str, ...]:
     known = [*READINGS, *custom]
-    _check_list("readings", values, f"a list of different names out of {', '.join(known)}")
+    check_list("readings", values, f"a list of different names out of {', '.join(known)}")
     for name in values:
         if name not in known:
-            raise _refused("readings", name, f"one of {', '.join(known)}")
+            raise refused("readings", name, f"one of {', '.join(known)}")
     return tuple(values)
 
 
-def _values(where: str, key: str, values: Any) -> tuple:
-    """Checked values of a setting that varies over the grid."""
-    _check_list(where, values, f"a list of different values, each {allowed(key)}")
-    checked = tuple(_setting(where, key, value) for value in values)
-    _check_list(where, list(checked), "each value once")
-    return checked
-
-
 def _seeds(values: Any) -> tuple[int, ...]:
-    _check_list("seeds", values, KEYS["seeds"].allowed)
+    check_list("seeds", values, KEYS["seeds"].allowed)
     for seed in values:
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
-            raise _refused("seeds", seed, f"an integer >= 0 and <= {LARGEST_SEED}")
+            raise refused("seeds", seed, f"an integer >= 0 and <= {LARGEST_SEED}")
     return tuple(values)
 
 
@@ -322,31 +349,37 @@ def _figures(values: Any) -> dict[str, Panels]:
     for name, panels in values.items():
         if panels is None:
             continue
-        where = f"figures.{name}"
-        if not isinstance(panels, Mapping):
-            raise _refused(where, panels, "{agents: list, taus: list}, or null")
-        for key in panels:
-            if key not in Panels._fields:
-                raise ConfigError(f"{where}.{unknown_key(key, Panels._fields)}")
-        for key in Panels._fields:
-            if key not in panels:
-                raise ConfigError(f"{where}.{key}: missing; a list of different values")
-        figures[name] = Panels(
-            _values(f"{where}.agents", "agents", panels["agents"]), _values(f"{where}.taus", "tau", panels["taus"])
-        )
+        figures[name] = _panels(f"figures.{name}", panels, ", or null")
     if not figures:
         raise _refused_key("figures", values)
     return figures
 
 
-def _check_list(where: str, values: Any, what: str) -> None:
-    """A list, not empty, no value twice."""
-    if not isinstance(values, list) or not values:
-        raise _refused(where, values, f"{what}; at least one")
-    for position, value in enumerate(values):
-        # True == 1, but a boolean is refused by its type later on, with a better message.
-        if value in values[:position] and not isinstance(value, bool):
-            raise _refused(where, values, f"{what}; {value!r} is there twice")
+def _panels(where: str, values: Any, alternative: str = "") -> Panels:
+    agents, taus = fields_of(where, values, Panels, f"{{agents: list, taus: list}}{alternative}")
+    return Panels(setting_values(f"{where}.agents", "agents", agents), setting_values(f"{where}.taus", "tau", taus))
+
+
+def _acting(values: Any) -> Acting:
+    agents, tau, p_eff = fields_of("acting", values, Acting, KEYS["acting"].allowed)
+    return Acting(
+        setting_value("acting.agents", "agents", agents),
+        setting_value("acting.tau", "tau", tau),
+        setting_values("acting.p_eff", "p_eff", p_eff),
+    )
+
+
+def _check_shared(experiment: Experiment) -> None:
+    """The networks of the tables that all readings share exist, and those evaluated exactly fit in memory."""
+    graph = experiment.settings.get("graph", SETTINGS["graph"].default)
+    for key, sizes in (("locality.agents", experiment.locality.agents), ("acting.agents", [experiment.acting.agents])):
+        for agents in sizes:
+            try:
+                Network.named(graph, agents)
+            except ValueError as error:
+                raise ConfigError(f"{key}: {error}") from None
+            if key == "locality.agents" and exact_memory(LOCAL_STATES**agents) > EXACT_LIMIT:
+                raise refused(key, agents, f"fewer agents, whose joint states fit in {in_gigabytes(EXACT_LIMIT)}")
 
 
 def _folder(where: str, value: Any) -> str:
@@ -365,8 +398,3 @@ def _at_least_one(where: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise _refused_key(where, value)
     return value
-
-
-def _word(value: Any) -> str:
-    """A setting's value as `lpi train --set` reads it."""
-    return value if isinstance(value, str) else json.dumps(value)

@@ -81,6 +81,13 @@ def look(kappa: int) -> Look:
     return LOOKS[kappa % len(LOOKS)]
 
 
+def marked(kappa: int, count: int) -> tuple[int, int]:
+    """First marked point of a curve of `count` points, and the step: markers of neighbouring kappas are shifted so that
+    curves on top of each other stay readable."""
+    step = max(1, count // 8)
+    return min(kappa % 4 * step // 4, count - 1), step
+
+
 def learning_curves(
     curves: pd.DataFrame, panels: Sequence[tuple[int, float]], quantity: str, kappas: Sequence[int] | None = None
 ) -> Figure:
@@ -105,7 +112,7 @@ def learning_curves(
         everything = pd.concat(selected)
         name = quantity_name(everything, quantity)
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for number, (ax, panel, title) in enumerate(itertools.zip_longest(axes, selected, _titles(panels))):
+        for number, (ax, panel, title) in enumerate(itertools.zip_longest(axes, selected, panel_titles(panels))):
             if panel is None:
                 ax.set_visible(False)
                 continue
@@ -162,12 +169,10 @@ def _draw_panel(ax: Axes, panel: pd.DataFrame, quantity: str) -> None:
     for kappa, runs in panel.groupby("kappa"):
         low, middle, high = quartiles(matrix(runs, quantity))
         loops = np.arange(len(middle))
-        style = look(kappa)
-        step = max(1, len(loops) // 8)
-        # Markers of neighbouring kappas are shifted so that curves on top of each other stay readable.
-        every = (min(kappa % 4 * step // 4, len(loops) - 1), step)
-        ax.fill_between(loops, low, high, color=style.color, alpha=0.18, linewidth=0)
-        ax.plot(loops, middle, label=rf"$\kappa = {kappa}$", markevery=every, **style._asdict())
+        ax.fill_between(loops, low, high, color=look(kappa).color, alpha=0.18, linewidth=0)
+        ax.plot(
+            loops, middle, label=rf"$\kappa = {kappa}$", markevery=marked(kappa, len(loops)), **look(kappa)._asdict()
+        )
     low, high = ax.get_ylim()
     lacking = FLATTEST * max(abs(low), abs(high)) - (high - low)
     if lacking > 0:
@@ -177,8 +182,8 @@ def _draw_panel(ax: Axes, panel: pd.DataFrame, quantity: str) -> None:
     ax.margins(x=0.02)
 
 
-def _titles(panels: Sequence[tuple[int, float]]) -> list[str]:
-    """A title names what differs between the panels; a single panel names both."""
+def panel_titles(panels: Sequence[tuple[int, float]]) -> list[str]:
+    """The titles of panels (agents, tau): a title names what differs between the panels; a single panel names both."""
     agents, taus = {n for n, _ in panels}, {tau for _, tau in panels}
     names_agents = len(agents) > 1 or len(panels) == 1
     names_tau = len(taus) > 1 or len(panels) == 1

@@ -109,7 +109,7 @@ def load(folder: str | Path) -> Published:
             configurations[configuration["reading"]] = configuration
     parts = [_csv(path, CLAIM_COLUMNS) for path in sorted(folder.glob("*/claims.csv"))]
     claims = pd.concat(parts, ignore_index=True).drop_duplicates() if parts else None
-    losses = [_csv(path, LOCALITY_COLUMNS) for path in sorted(folder.glob("*/locality*.csv"))]
+    losses = [_csv(path, LOCALITY_COLUMNS) for path in sorted(folder.glob("locality/*.csv"))]
     known = [name for name in ("as_printed", "working", BEST_MATCH) if name in configurations]
     return Published(
         readings=tuple(known + [name for name in configurations if name not in known]),

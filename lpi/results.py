@@ -72,7 +72,7 @@ def write_rows(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> No
             name = min(unexpected)
             state = "missing" if name in COLUMNS else "not one of the columns"
             raise ResultsError(f"{path}: row {number}, column {name}: {state}")
-        fields = {name: _text(row[name], column.kind) for name, column in COLUMNS.items()}
+        fields = {name: text_of(row[name], column.kind) for name, column in COLUMNS.items()}
         for name in COLUMNS:
             _value(fields, name, f"{path}: row {number}")
         writer.writerow(fields.values())
@@ -86,6 +86,14 @@ def read_rows(path: str | os.PathLike) -> list[dict[str, Any]]:
         ResultsError: no or empty file, missing or extra column, a value of the wrong type, NaN where it is not
             allowed, a row given twice, a run without some of its loops, or runs of different length.
     """
+    lines = read_lines(path, COLUMNS)
+    rows = [_row(fields, lines[0], f"{path}: row {number}") for number, fields in enumerate(lines[1:], 1)]
+    _check_runs(rows, path)
+    return rows
+
+
+def read_lines(path: str | os.PathLike, columns: Mapping[str, Column]) -> list[list[str]]:
+    """The fields of each line of a CSV file, the first being its header: these columns, each once, in any order."""
     try:
         lines = list(csv.reader(io.StringIO(Path(path).read_bytes().decode("utf-8"), newline=""), strict=True))
     except OSError as error:
@@ -94,10 +102,8 @@ def read_rows(path: str | os.PathLike) -> list[dict[str, Any]]:
         raise ResultsError(f"{path}: not a CSV file in UTF-8: {error}") from error
     if not lines:
         raise ResultsError(f"{path}: the file is empty")
-    _check_header(lines[0], path)
-    rows = [_row(fields, lines[0], f"{path}: row {number}") for number, fields in enumerate(lines[1:], 1)]
-    _check_runs(rows, path)
-    return rows
+    _check_header(lines[0], columns, path)
+    return lines
 
 
 def read_curves(path: str | os.PathLike) -> pandas.DataFrame:
@@ -155,7 +161,8 @@ def atomic_write(path: str | os.PathLike, data: bytes | str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _text(value: Any, kind: str) -> str:
+def text_of(value: Any, kind: str) -> str:
+    """A value as it stands in a CSV file: NaN is empty, other floats have all their digits."""
     if kind != "float":
         return str(value)
     try:
@@ -174,15 +181,19 @@ def _row(fields: list[str], header: list[str], place: str) -> dict[str, Any]:
 
 def _value(fields: Mapping[str, str], name: str, place: str) -> Any:
     """One value in its column's type."""
-    column, text = COLUMNS[name], fields[name]
+    if name == "td_error" and fields[name] == "" and fields["outer_loop"] == "0":
+        return math.nan
+    return parsed(fields[name], COLUMNS[name], f"{place}, column {name}")
+
+
+def parsed(text: str, column: Column, place: str) -> Any:
+    """A field of a CSV file in its column's type; ResultsError, which begins with `place`, if it is not of it."""
     if column.kind == "float" and text == "":
-        if name == "td_error" and fields["outer_loop"] == "0":
-            return math.nan
-        raise ResultsError(f"{place}, column {name}: empty or NaN is not allowed; a number")
+        raise ResultsError(f"{place}: empty or NaN is not allowed; a number")
     if column.kind == "str":
         if text and (not column.of or text in column.of):
             return text
-        raise ResultsError(f"{place}, column {name}: {text!r} is not allowed; {' or '.join(column.of) or 'a name'}")
+        raise ResultsError(f"{place}: {text!r} is not allowed; {' or '.join(column.of) or 'a name'}")
     try:
         value = int(text) if column.kind == "int" else float(text)
     except ValueError:
@@ -190,14 +201,14 @@ def _value(fields: Mapping[str, str], name: str, place: str) -> Any:
     # int() also takes "1_0" and "+1", which no writer of ours makes.
     if not math.isfinite(value) or (column.kind == "int" and str(value) != text):
         kind = "an integer" if column.kind == "int" else "a finite number"
-        raise ResultsError(f"{place}, column {name}: {text!r} is not allowed; {kind}")
+        raise ResultsError(f"{place}: {text!r} is not allowed; {kind}")
     return value
 
 
-def _check_header(header: list[str], path: str | os.PathLike) -> None:
-    missing = [name for name in COLUMNS if name not in header]
-    extra = [name for name in header if name not in COLUMNS]
-    twice = [name for name in COLUMNS if header.count(name) > 1]
+def _check_header(header: list[str], columns: Mapping[str, Column], path: str | os.PathLike) -> None:
+    missing = [name for name in columns if name not in header]
+    extra = [name for name in header if name not in columns]
+    twice = [name for name in columns if header.count(name) > 1]
     for problem, names in (("missing", missing), ("not one of the columns", extra), ("given twice", twice)):
         if names:
             raise ResultsError(f"{path}: column {', '.join(names)}: {problem}")

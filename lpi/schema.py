@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lpi.config import LARGEST_SEED, READINGS, SETTINGS, allowed
-from lpi.experiment import FIGURES, GRID, KEYS, NAME, Panels
+from lpi.experiment import FIGURES, GRID, KEYS, NAME, Acting, Panels
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 README = "config/README.md"
@@ -95,6 +95,7 @@ def _keys() -> dict[str, dict[str, Any]]:
         {"kappas": "kappa", "agents": "agents", "taus": "tau"},
     )
     lists = {plural: _list(setting_schema(key)) for plural, key in values.items()}
+    acting = {"agents": setting_schema("agents"), "tau": setting_schema("tau"), "p_eff": _list(setting_schema("p_eff"))}
     panels = _object({field: lists[field] for field in Panels._fields}, "null")
     return {
         "readings": _list(name),
@@ -103,6 +104,8 @@ def _keys() -> dict[str, dict[str, Any]]:
         "seeds": _list({"type": "integer", "minimum": 0, "maximum": LARGEST_SEED}),
         "seeds_per_job": {"type": "integer", "minimum": 1},
         "figures": _object({figure: {**panels, "required": list(Panels._fields)} for figure in FIGURES}),
+        "locality": {**_object({field: lists[field] for field in Panels._fields}), "required": list(Panels._fields)},
+        "acting": {**_object(acting), "required": list(Acting._fields)},
         "settings": settings,
         "results_folder": folder,
         "figures_folder": folder,

@@ -9,6 +9,10 @@ improved        v_M exceeds v_0, where J is simulated by more than CLEAR standar
 loops to 50 %   the first loop m with v_m >= v_0 + 0.5 (v_M - v_0), likewise 90 %: progress on the run's *own*
                 improvement, which says nothing of how large that is.  Defined only for runs that improved; in all
                 others it is missing
+gap             J* - v_M, with J* the largest value that any policy has: of the regularised J the centralised optimum,
+                of the unregularised J the optimum for tau = 0.  Where the reported reward is not the J of (2), the gap
+                is still that of the J of (2)
+gap closed      (v_M - u) / (J* - u), with u the exact value of the uniform policy, from which every run starts
 
 Medians and quartiles (linear interpolation) are over the seeds; those of the loops over the improved seeds only, whose
 number is given.  Nothing here is a test or an interval: with ten seeds the quartiles describe the sample.
@@ -27,6 +31,8 @@ import pandas as pd
 
 from lpi.experiment import FIGURES
 from lpi.results import QUANTITIES, Column, ResultsError, atomic_write
+from lpi.tables import frame
+from lpi.truth_tables import OPTIMA
 
 CLEAR = 2.0
 """Standard errors by which a simulated J must rise to count as improved."""
@@ -58,20 +64,31 @@ SUMMARY_COLUMNS: dict[str, Column] = {
     "loops90_median": Column("float", "median of the loops to 90 % of the run's own improvement; empty: none improved"),
     "loops90_q1": Column("float", "its 25 % quartile"),
     "loops90_q3": Column("float", "its 75 % quartile"),
+    "optimum": Column("float", "J*: largest value of any policy, for tau = 0 if unregularized; empty: not computed"),
+    "gap_median": Column("float", "median over seeds of J* minus the value at loop M; empty: not computed"),
+    "gap_q1": Column("float", "its 25 % quartile"),
+    "gap_q3": Column("float", "its 75 % quartile"),
+    "closed_median": Column("float", "median over seeds of the share of J* - J(uniform policy) gained by loop M"),
+    "closed_q1": Column("float", "its 25 % quartile"),
+    "closed_q3": Column("float", "its 75 % quartile"),
     "visited": Column("float", "median over seeds of the share of Q table entries ever updated by loop M"),
 }
 
 
-def summarize(curves: pd.DataFrame, figures: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def summarize(
+    curves: pd.DataFrame, figures: Mapping[str, Mapping[str, Any]], optima: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """One row per figure, panel and kappa, with the columns of `SUMMARY_COLUMNS`.
 
     Args:
         curves: curves of one reading, from `results.read_curves`.
         figures: figure name -> {"agents": [n, ...], "taus": [tau, ...]}, optionally "quantity" (a key of
             `QUANTITIES`; default: that of `experiment.FIGURES`, reported for other names) and "kappas" (default: all).
+        optima: those of the reading, from `read_optima`; without them the gaps are missing.
 
     Raises:
-        ResultsError: a panel or a kappa that the curves do not hold, or curves of several readings.
+        ResultsError: a panel or a kappa that the curves do not hold, curves of several readings, or a panel without
+            its optimum.
     """
     rows = []
     for name, figure in figures.items():
@@ -79,8 +96,24 @@ def summarize(curves: pd.DataFrame, figures: Mapping[str, Mapping[str, Any]]) ->
         for agents, tau in panels_of(figure["agents"], figure["taus"]):
             panel = select(curves, agents, tau, figure.get("kappas"))
             for kappa in sorted(set(panel["kappa"])):
-                rows.append({"figure": name, **_row(panel[panel["kappa"] == kappa], quantity)})
+                runs = panel[panel["kappa"] == kappa]
+                rows.append({"figure": name, **_row(runs, quantity), **_gap_columns(runs, quantity, optima)})
     return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def read_optima(path: str | os.PathLike) -> pd.DataFrame:
+    """The checked optima of a reading."""
+    return frame(path, OPTIMA)
+
+
+def optimum_of(curves: pd.DataFrame, optima: pd.DataFrame) -> Mapping[str, Any]:
+    """The row of the optima for the curves of one panel."""
+    panel = {name: curves[name].iloc[0] for name in ("reading", "graph", "agents", "tau")}
+    found = optima[(optima[list(panel)] == pd.Series(panel)).all(axis=1)].to_dict("records")
+    if len(found) != 1:
+        words = ", ".join(f"{name} {value}" for name, value in panel.items())
+        raise ResultsError(f"optima: {len(found)} rows for {words}; exactly one")
+    return found[0]
 
 
 def panels_of(agents: Iterable[int], taus: Iterable[float]) -> list[tuple[int, float]]:
@@ -206,6 +239,21 @@ def _row(curves: pd.DataFrame, quantity: str) -> dict[str, Any]:
     return row
 
 
+def _gap_columns(curves: pd.DataFrame, quantity: str, optima: pd.DataFrame | None) -> dict[str, float]:
+    nothing = np.full(0, np.nan)
+    if optima is None:
+        return {"optimum": np.nan, **_quartile_columns("gap", nothing), **_quartile_columns("closed", nothing)}
+    found = optimum_of(curves, optima)
+    free = quantity == "unregularized"
+    best, uniform = (found["ceiling"], found["uniform_unregularized"]) if free else (found["optimum"], found["uniform"])
+    if np.isnan(best):
+        return _gap_columns(curves, quantity, None)
+    final = matrix(curves, quantity if free else "regularized")[:, -1]
+    whole = best - uniform
+    shares = (final - uniform) / whole if whole > found["error_bound"] else nothing
+    return {"optimum": best, **_quartile_columns("gap", best - final), **_quartile_columns("closed", shares)}
+
+
 def _quartile_columns(name: str, values: np.ndarray) -> dict[str, float]:
     low, middle, high = quartiles(values) if len(values) else (np.nan,) * 3
     return {f"{name}_median": middle, f"{name}_q1": low, f"{name}_q3": high}
@@ -230,8 +278,12 @@ def loops(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.1f}".removesuffix(".0")
 
 
-def percent(share: float) -> str:
-    """A share as printed: three significant digits, and 100 % for the whole only."""
+def percent(share: float, digits: int | None = None) -> str:
+    """A share as printed: three significant digits, and 100 % for the whole only; or a fixed number of decimals."""
+    if np.isnan(share):
+        return "–"
+    if digits is not None:
+        return f"{100 * share:.{digits}f} %".replace("-", "−")
     text = np.format_float_positional(100 * share, precision=3, fractional=False, trim="-")
     return "> 99.9 %" if share < 1 and text == "100" else f"{text} %"
 
@@ -256,7 +308,9 @@ SHOWN: list[Shown] = [
     Shown("Seeds", "Seeds", "r", lambda row: f"{row['seeds']}"),
     Shown("Loop 0", "Loop 0", "r", lambda row: reward(row["initial"])),
     Shown("Final", "Final", "r", with_quartiles("final", reward)),
-    Shown("Mean over loops", "Mean over loops", "r", with_quartiles("auc", reward)),
+    Shown("J*", "$J^*$", "r", lambda row: reward(row["optimum"])),
+    Shown("Gap", "Gap", "r", with_quartiles("gap", reward)),
+    Shown("Gap closed", "Gap closed", "r", with_quartiles("closed", lambda share: percent(share, digits=1))),
     Shown("Improved", "Improved", "r", lambda row: f"{row['improved']}"),
     Shown("Loops to 50 %", r"Loops to 50\,\%", "r", with_quartiles("loops50", loops)),
     Shown("Loops to 90 %", r"Loops to 90\,\%", "r", with_quartiles("loops90", loops)),
@@ -270,8 +324,10 @@ def note(table: pd.DataFrame) -> str:
     readings = ", ".join(sorted(set(table["reading"])))
     text = (
         f"Reading {readings}. Rewards are discounted sums averaged over the initial distribution: median "
-        "[25 %, 75 % quartile] over the seeds. Mean over loops: area under the curve divided by the number of outer "
-        "loops. Improved: seeds whose final value exceeds their value at loop 0"
+        "[25 %, 75 % quartile] over the seeds. J*: the largest value that any policy has, exact; of the unregularised "
+        "reward that is the optimum for τ = 0, which a policy learned with τ > 0 does not aim at. Gap: J* minus the final "
+        "value. Gap closed: share of J* − J(uniform policy) gained. Improved: seeds whose final value exceeds their value "
+        "at loop 0"
     )
     largest = table["final_se"].max()
     if largest > 0:

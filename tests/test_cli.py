@@ -162,6 +162,29 @@ def test_same_seed_same_bytes(folder):
     assert rows["a"][-1]["regularized"] != rows["c"][-1]["regularized"]
 
 
+@pytest.mark.parametrize("evaluation", ["exact", "monte_carlo"])
+def test_several_seeds_and_a_reference_from_a_file_change_no_byte(evaluation, folder):
+    options = [*SHORT, "--kappa", "1", "--set", f"evaluation={evaluation}"]
+    for seed in (3, 0):
+        assert run("train", "--seed", seed, "--output", f"{seed}.csv", "--policy", f"{seed}.npz", *options) == 0
+    assert run("reference", "--output", "reference.npz", "--agents", "3") == 0
+    together = ["--seed", 0, 3, "--output", "a.csv", "b.csv", "--policy", "a.npz", "b.npz"]
+    assert run("train", *together, "--reference", "reference.npz", *options) == 0
+    content = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for alone, one in (("0", "a"), ("3", "b")):
+        assert content[f"{alone}.csv"] == content[f"{one}.csv"] and content[f"{alone}.npz"] == content[f"{one}.npz"]
+    assert content["a.csv"] != content["b.csv"]
+
+
+def test_a_reference_for_something_else_is_refused(folder, capsys):
+    assert run("reference", "--output", "reference.npz", "--agents", "3") == 0
+    options = ["--output", "run.csv", "--reference", "reference.npz", *SHORT, "--set", "evaluation=monte_carlo"]
+    for other in (["--tau", "0.1"], ["--p2", "0.5"], ["--set", "agents=4"]):
+        assert run("train", *options, *other) == 2
+        assert "reference: 'reference.npz' is not allowed, it was made for another" in capsys.readouterr().err
+    assert not Path("run.csv").exists()
+
+
 def trained_settings(*arguments: str) -> config.Settings:
     """The settings that `lpi train` would run with."""
     options = cli._parser().parse_args(["train", "--output", "run.csv", *arguments])
@@ -227,6 +250,20 @@ BAD = {
     "seed with thousands of digits": (f"train --output o.csv --seed {'9' * 5000}", ["seed: 999", "<= 4294967295"]),
     "seed in words": ("evaluate three.npz --agents 3 --seed one", ["seed: 'one'", "an integer >= 0"]),
     "seed in another script": ("train --output o.csv --seed ٣", ["seed: '٣'", "an integer >= 0"]),
+    "a seed twice": ("train --seed 1 2 1 --output a b c", ["seed: 1 is there twice"]),
+    "more seeds than files": ("train --seed 1 2 --output a", ["output: 1 files", "2 seeds; one for each"]),
+    "more files than seeds": ("train --output a --policy b c", ["policy: 2 files", "1 seeds; one for each"]),
+    "a file for two seeds": ("train --seed 1 2 --output a a", ["output: 'a'", "other than --output"]),
+    "no reference file": (
+        "train --output a --agents 3 --set evaluation=monte_carlo --reference none.npz",
+        ["reference: 'none.npz'", "No such file", "a file that lpi reference wrote"],
+    ),
+    "reference is a policy": (
+        "train --output a --agents 3 --set evaluation=monte_carlo --reference three.npz",
+        ["reference: 'three.npz'", "a file that lpi reference wrote"],
+    ),
+    "output is the reference": ("train --output text.npz --reference text.npz", ["output: 'text.npz'", "an input"]),
+    "reference in no folder": ("reference --output none/r.npz", ["output: 'none/r.npz'", "a folder that exists"]),
     "unknown reading": ("train --output o.csv --reading printed", ["reading: 'printed'", "as_printed, working"]),
     "reading without a name": ("train --output o.csv --custom --reading=", ["reading: ''", "letters"]),
     "reading with a comma": ("train --output o.csv --custom --reading a,b", ["reading: 'a,b'", "letters"]),

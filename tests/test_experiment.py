@@ -94,14 +94,23 @@ STRUCTURE = {
         "custom_readings.mine.gamma: 2",
         ">= 0 and < 1",
     ),
+    "no seed per job": ({"seeds_per_job": 0}, "seeds_per_job: 0", "an integer >= 1"),
+    "fractional seeds per job": ({"seeds_per_job": 2.5}, "seeds_per_job: 2.5", "an integer >= 1"),
+    "boolean seeds per job": ({"seeds_per_job": True}, "seeds_per_job: True", "an integer >= 1"),
     "empty folder": ({"results_folder": ""}, "results_folder: ''", "the name of a folder"),
     "folder of the wrong type": ({"figures_folder": 3}, "figures_folder: 3", "the name of a folder"),
     "no memory": ({"memory_limit_gb": 0}, "memory_limit_gb: 0", "a number > 0"),
     "memory in words": ({"memory_limit_gb": "4 GB"}, "memory_limit_gb: '4 GB'", "a number > 0"),
+    "locality no mapping": ({"locality": [8]}, "locality: [8]", "agents: list, taus: list"),
+    "locality without taus": ({"locality": {"agents": [8]}}, "locality.taus", "missing"),
+    "acting with a misspelt key": ({"acting": {"agents": 5, "taus": 0.1}}, "acting.taus", "did you mean 'tau'"),
+    "acting without p_eff": ({"acting": {"agents": 5, "tau": 0.1, "p_eff": []}}, "acting.p_eff: []", "at least one"),
+    "p_eff above 1": ({"acting": {"agents": 5, "tau": 0.1, "p_eff": [2]}}, "acting.p_eff: 2", "<= 1"),
 }
 # What a schema cannot say: values that depend on each other.
 TOGETHER = {
     "no mapping": ([1], "config: [1]", "a mapping with the keys"),
+    "locality too large": ({"locality": {"agents": [5, 12], "taus": [0.1]}}, "locality.agents: 12", "fewer agents"),
     "no figure": ({"figures": {"figure1": None}}, "figures: {'figure1': None}", "at least one figure"),
     "agents in settings": (setting("agents", 5), "settings.agents: 5", "figures.<figure>.agents"),
     "kappa in settings": (setting("kappa", 2), "settings.kappa: 2", "use kappas"),
@@ -114,7 +123,11 @@ TOGETHER = {
     "shipped reading redefined": ({"custom_readings": {"working": {}}}, "custom_readings: 'working'", "new names"),
     "the same folder": ({"figures_folder": "results"}, "figures_folder: 'results'", "not results_folder"),
     "the same folder, written otherwise": ({"figures_folder": "./a/../results"}, "figures_folder: './a", "not results"),
-    "a reading named like a folder": ({"custom_readings": {"logs": {}}}, "custom_readings: 'logs'", "notebooks itself"),
+    "a reading named like a folder": (
+        {"custom_readings": {"logs": {}}},
+        "custom_readings: 'logs'",
+        "locality, acting itself",
+    ),
     "or nearly": ({"custom_readings": {"Package": {}}}, "custom_readings: 'Package'", "the results folder needs logs"),
     "a brace in a folder": ({"results_folder": "a{b}"}, "results_folder: 'a{b}'", "without {}<>"),
     "infinite tau": (panel(taus=[float("inf")]), "figures.figure1.taus: inf", "a number >= 0"),
@@ -221,6 +234,21 @@ def test_the_default_grid_is_that_of_the_paper():
     assert len(found.points) * len(found.seeds) == 240
 
 
+def test_seeds_are_batched_in_blocks_that_a_further_seed_leaves_alone():
+    ten = experiment.load({"seeds_per_job": 5}).batches
+    assert ten == {"0-4": (0, 1, 2, 3, 4), "5-9": (5, 6, 7, 8, 9)}
+    eleven = experiment.load({"seeds": [10, *reversed(range(10))], "seeds_per_job": 5}).batches
+    assert eleven == {**ten, "10-14": (10,)}
+    assert list(experiment.load({"seeds_per_job": 1}).batches.values()) == [(seed,) for seed in range(10)]
+
+
+def test_exact_up_to_ten_agents():
+    found = experiment.load({})
+    assert [n for n in (5, 8, 10, 11, 15) if found.simulated("working", n)] == [11, 15]
+    simulated = experiment.load(setting("evaluation", "monte_carlo"))
+    assert simulated.simulated("as_printed", 5)
+
+
 def test_a_figure_that_is_null_is_not_trained():
     found = experiment.load({"figures": {"figure1": None, "figure2": {"agents": [8], "taus": [0.05]}}})
     assert list(found.figures) == ["figure2"]
@@ -261,17 +289,40 @@ def test_the_recorded_configuration_is_complete():
     assert found["seeds"] == [3] and found["figures"]["figure3"] == {"agents": [5, 10, 15], "taus": [0.05]}
 
 
-@pytest.mark.parametrize("name", ["figure1", "figure2", "figure3", "summary"])
+@pytest.mark.parametrize("name", ["figure1", "figure2", "figure3", "summary", "optimality_gap"])
 def test_notebooks_have_the_parameters_that_they_are_run_with(name):
     cells = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
     (cell,) = (cell for cell in cells if "parameters" in cell["metadata"].get("tags", []))
     known = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse("".join(cell["source"])).body}
-    given = experiment.load({}).notebook_parameters(name, "working", "curves.csv", "prefix")
+    given = json.loads(json.dumps(experiment.load({}).notebook_parameters(name, "working", "results")))
     assert set(given) == set(known)
     assert known["settings"] is None and given["settings"]["q_start"] == "optimistic"
-    if name != "summary":
+    if name.startswith("figure"):
         assert (list(given["agents"]), list(given["taus"])) == tuple(experiment.KEYS["figures"].default[name].values())
         assert known["quantity"] == given["quantity"] == experiment.FIGURES[name]
+    elif name == "optimality_gap":
+        shared = ("panels", "kappas", "convention")
+        assert [given[key] for key in shared] == [known[key] for key in shared]
+        assert [f"../{path}" for path in given["locality"] + given["acting"]] == known["locality"] + known["acting"]
+
+
+def test_the_convention_of_a_reading_is_known_only_where_its_environment_is_the_shared_one():
+    custom = {"mine": {"p2_means": "success"}, "other": {"gamma": 0.9}}
+    found = experiment.load({"custom_readings": custom, **setting("cost", 0.2)})
+    assert found.convention("working") == ("success", "success")
+    assert found.convention("as_printed") == ("failure", "failure")
+    assert found.convention("mine") == ("failure", "success")
+    assert found.convention("other") is None
+    assert experiment.load({"custom_readings": custom, **setting("gamma", 0.9)}).convention("other") is not None
+
+
+def test_the_environment_of_the_ground_truth_is_that_of_the_runs():
+    found = experiment.load(
+        {"settings": {"graph": "ring", "step_size": 0.2, "p2_means": "success", "p_eff": 0.3, "cost": 0.3}}
+    )
+    assert found.environment_assignments("as_printed") == ("graph=ring", "p_eff=0.3", "p2_means=success")
+    assert found.environment_assignments("working") == ("graph=ring", "p_eff=0.3")
+    assert found.environment_assignments() == ("graph=ring",)  # the meanings and p_eff are varied there
 
 
 def size(arrays):

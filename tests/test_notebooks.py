@@ -13,12 +13,13 @@ import curves
 import nbformat
 import papermill
 import pytest
+import truths
 
 from lpi import experiment, notebook
 from lpi.notebook import NotebookError
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-NAMES = ("figure1", "figure2", "figure3", "summary", "theory")
+NAMES = ("figure1", "figure2", "figure3", "optimality_gap", "summary", "theory")
 FIGURE3 = {"agents": [5, 10], "taus": [0.05], "kappas": [0, 1]}
 
 
@@ -103,12 +104,30 @@ def test_other_notebooks_run_for_the_other_reading(tmp_path, name):
     values = {"figures": {"figure1": panel, "figure2": panel}} if name == "summary" else {**panel, "kappas": [0, 1]}
     settings = experiment.load({"settings": {"gamma": 0.9}}).configuration("as_printed")["settings"]
     values |= {"curves": str(data), "output": str(tmp_path / name), "settings": settings}
+    if name == "summary":
+        values["optima"] = str(truths.optima(tmp_path / "optima.csv", truths.optimum(reading="as_printed")))
     notebook.execute(FOLDER / f"{name}.ipynb", values, tmp_path / "out.ipynb", tmp_path / "out.html")
     page = (tmp_path / "out.html").read_text()
     assert "Reading <strong>as_printed</strong>" in page and "inner_start = uniform" in page
     assert "gamma = 0.9" in page and "As shipped" not in page
     made = {path.suffix for path in tmp_path.glob(f"{name}.*")}
     assert made == ({".csv", ".md", ".tex"} if name == "summary" else {".pdf", ".png"})
+
+
+def test_optimality_gap_draws_three_figures_and_says_what_they_show(tmp_path):
+    data = curves.grid(tmp_path / "curves.csv", seeds=2)
+    meanings = [("failure", "failure"), ("success", "success")]
+    local = [str(truths.locality(tmp_path / f"l{k}.csv", means)) for k, means in enumerate(meanings)]
+    acting = [str(truths.acting(tmp_path / f"a{k}.csv", means)) for k, means in enumerate(meanings)]
+    values = {"curves": str(data), "locality": local, "acting": acting, "output": str(tmp_path / "drawn")}
+    values |= {"optima": str(truths.optima(tmp_path / "optima.csv", truths.optimum())), "panels": [[8, 0.05]]}
+    values |= {"kappas": [0, 1], "convention": ["success", "success"]}
+    notebook.execute(FOLDER / "optimality_gap.ipynb", values, tmp_path / "out.ipynb", tmp_path / "out.html")
+    drawn = [f"figure{number}.{kind}" for number in (4, 5, 6) for kind in ("pdf", "png")]
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == drawn
+    page = (tmp_path / "out.html").read_text()
+    assert page.count("<img") == page.count('src="data:image/png;base64,') == 3
+    assert "The hypotheses hold in 0 of 6 rows." in page and "at every step of p_eff, under 2 of 2 conventions" in page
 
 
 def test_missing_column_stops_with_one_line_and_writes_nothing(tmp_path):
@@ -163,7 +182,7 @@ def test_unknown_parameter_is_refused_before_a_kernel_starts(tmp_path, monkeypat
 
 def test_parameters_of_the_summary_are_its_names_and_not_their_keys():
     source = _read(FOLDER / "summary.ipynb")
-    notebook._check_parameters(source, {"curves": "", "output": None, "figures": {}}, "summary.ipynb")
+    notebook._check_parameters(source, {"curves": "", "optima": "", "output": None, "figures": {}}, "summary.ipynb")
     with pytest.raises(NotebookError, match="parameter agents: no such parameter"):
         notebook._check_parameters(source, {"agents": [8]}, "summary.ipynb")
 

@@ -49,7 +49,7 @@ def test_loops_are_missing_where_no_seed_improves(tmp_path):
     summary.write(table, *paths)
     (line,) = list(csv.DictReader(paths[0].read_text().splitlines()))
     assert [line[name] for name in loops] == [""] * 6
-    assert paths[1].read_text().splitlines()[2].endswith("| 0 | – | – | 100 % |")
+    assert paths[1].read_text().splitlines()[2].endswith("| – | – | – | 0 | – | – | 100 % |")
     assert r"& 0 & -- & -- & 100 \% \\" in paths[2].read_text()
 
 
@@ -105,7 +105,7 @@ def test_printed_row(tmp_path):
     runs = [curves.run([37.0, 37.4 + s / 10], seed=s, kappa=1) for s in range(3)]
     table = _table(tmp_path, *runs)
     assert summary.to_markdown(table).splitlines()[2] == (
-        "| 1 | reported | 8 | 0.05 | 1 | exact | 3 | 37.000 | 37.500 [37.450, 37.550] | 37.250 [37.225, 37.275] | 3 "
+        "| 1 | reported | 8 | 0.05 | 1 | exact | 3 | 37.000 | 37.500 [37.450, 37.550] | – | – | – | 3 "
         "| 1 [1, 1] | 1 [1, 1] | 100 % |"
     )
     latex = summary.to_latex(table)

@@ -20,10 +20,18 @@ TINY = {
     "kappas": [0],
     "seeds": [0],
     "figures": {"figure1": None, "figure2": {"agents": [3], "taus": [0.05]}, "figure3": None},
+    "locality": {"agents": [3], "taus": [0.05]},
+    "acting": {"agents": 3, "tau": 0.05, "p_eff": [0.5]},
     "settings": {"outer_loops": 2, "trajectory_length": 50, "graph": "ring"},
 }
-FOLLOWING = {"point": 1, "curves": 1, "figure": 1, "summary": 1, "publish": 1, "report": 1, "publish_report": 1}
+FOLLOWING = {
+    "point": 1, "curves": 1, "figure": 1, "summary": 1, "optimality_gap": 1, "publish": 1, "report": 1, "publish_report": 1,
+}  # fmt: skip
 """The jobs that follow any training."""
+OPTIMA = {"optimum": 1, "optima": 1}
+"""The jobs that an environment or a panel needs beside the training."""
+SHARED = {"best_local": 4, "locality": 4, "acting": 4, "publish_truth": 2}
+"""The jobs behind the tables that all readings share."""
 THEORY = {"theory": 1, "theory_notebook": 1, "publish_theory": 1}
 """The jobs of the theorems."""
 
@@ -88,10 +96,12 @@ def edited(finished):
 def test_everything_is_made(finished):
     names = set(finished.files())
     run = "results/mine/runs/n3_kappa0_tau0.05_seed0"
-    pages = {"results/mine/notebooks/figure2.html", "results/mine/notebooks/summary.html"}
+    pages = {"results/mine/notebooks/figure2.html", "results/mine/notebooks/summary.html", "results/mine/optima.csv"}
     assert {f"{run}.csv", f"{run}.npz", "results/mine/curves.csv"} | pages <= names
-    published = {"figure2.pdf", "figure2.png", "summary.csv", "summary.md", "summary.tex", "provenance.json"}
-    published |= {f"notebooks/{name}.{kind}" for name in ("figure2", "summary") for kind in ("html", "ipynb")}
+    published = {"summary.csv", "summary.md", "summary.tex", "provenance.json"}
+    published |= {f"figure{number}.{kind}" for number in (2, 4, 5, 6) for kind in ("pdf", "png")}
+    names_of = ("figure2", "summary", "optimality_gap")
+    published |= {f"notebooks/{name}.{kind}" for name in names_of for kind in ("html", "ipynb")}
     theory = {"theory.csv", "theory.pdf", "theory.png", "provenance.json"}
     theory |= {"notebooks/theory.html", "notebooks/theory.ipynb"}
     expected = {f"figures/mine/{name}" for name in published} | {f"figures/theory/{name}" for name in theory}
@@ -105,7 +115,8 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
         top = finished.folder / "results" / folder
         return {path.relative_to(top).with_suffix("") for path in top.rglob(f"*{suffix}")}
 
-    assert len(jobs("logs", ".log")) == 7 + 1 + sum(FOLLOWING.values()) + sum(THEORY.values())
+    jobs_of = FOLLOWING | OPTIMA | SHARED | THEORY
+    assert len(jobs("logs", ".log")) == 10 + 1 + sum(jobs_of.values())
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
 
 
@@ -113,7 +124,7 @@ def test_published_notebooks_show_results_and_keep_no_paths_or_times(finished):
     for path in (finished.folder / "figures/mine/notebooks").glob("*.ipynb"):
         content = path.read_text(encoding="utf-8")
         assert len(content) < 1e6 and "graph = ring" in content
-        assert ("image/png" in content) == (path.stem == "figure2")
+        assert ("image/png" in content) == (path.stem != "summary")
         assert not re.search(
             rf"a clone|{re.escape(tempfile.gettempdir())}|start_time|\"duration|\d{{4}}-\d\d-\d\dT", content
         )
@@ -137,35 +148,50 @@ def test_a_second_run_does_nothing(finished):
 
 
 def test_one_more_seed_schedules_only_its_jobs_and_what_follows(finished):
-    assert finished.scheduled(seeds=[0, 7]) == {"train": 1, **FOLLOWING}
+    assert finished.scheduled(seeds=[0, 7]) == {"train_5_9": 1, **FOLLOWING}
     shown = finished.snakemake("--dry-run", seeds=[0, 7])
-    assert re.findall(r"Train .* seed (\d+)$", shown.stdout + shown.stderr, re.MULTILINE) == ["7"]
+    assert re.findall(r"Train .* seeds ([\d ]+)$", shown.stdout + shown.stderr, re.MULTILINE) == ["7"]
+    assert finished.scheduled(seeds=[0, 7], seeds_per_job=1) == {"train_7_7": 1, **FOLLOWING}
+
+
+def test_another_batching_reruns_nothing(finished):
+    assert finished.scheduled(seeds_per_job=3) == {}
 
 
 def test_another_tau_leaves_the_other_points_alone(finished):
     figures = {**TINY["figures"], "figure2": {"agents": [3], "taus": [0.05, 0.1]}}
-    assert finished.scheduled(figures=figures) == {"train": 1, **FOLLOWING}
+    assert finished.scheduled(figures=figures) == {"train_0_4": 1, **OPTIMA, **FOLLOWING}
 
 
 def test_another_reading_leaves_the_first_alone(finished):
-    assert finished.scheduled(readings=["mine", "working"]) == {"train": 1, **FOLLOWING}
+    assert finished.scheduled(readings=["mine", "working"]) == {"train_0_4": 1, **OPTIMA, **FOLLOWING}
 
 
 def test_a_setting_reruns_the_training_and_its_default_does_not(finished):
-    assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.25}) == {"train": 1, **FOLLOWING, **THEORY}
+    every = {"train_0_4": 1, **OPTIMA, **SHARED, **FOLLOWING, **THEORY}
+    assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.25}) == every
+    step_size = finished.scheduled(settings=TINY["settings"] | {"step_size": 0.2})
+    assert step_size == {"train_0_4": 1, **FOLLOWING, **THEORY}
     assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.3}, memory_limit_gb=9) == {}
 
 
 def test_a_changed_kernel_reruns_all_that_depends_on_it(edited):
     kernel = edited.folder / "lpi/evaluation.py"
     kernel.write_text(kernel.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
-    assert edited.scheduled() == {"package": 1, "train": 1, **FOLLOWING}
+    assert edited.scheduled() == {"package": 4, "train_0_4": 1, **OPTIMA, **SHARED, **FOLLOWING}
 
 
 def test_a_changed_drawing_trains_nothing(edited):
     drawing = edited.folder / "lpi/plotting.py"
     drawing.write_text(drawing.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
-    following = {"figure": 1, "summary": 1, "publish": 1, "theory_notebook": 1, "publish_theory": 1}
+    following = {
+        "figure": 1,
+        "summary": 1,
+        "optimality_gap": 1,
+        "publish": 1,
+        "theory_notebook": 1,
+        "publish_theory": 1,
+    }
     assert edited.scheduled() == {"package": 2, **following, "report": 1, "publish_report": 1}
 
 
@@ -204,17 +230,31 @@ def test_a_misspelt_key_stops_before_any_job(finished):
 def test_committed_figures_do_not_stand_in_for_results(finished, tmp_path):
     clone = Clone(tmp_path)
     shutil.copytree(finished.folder / "figures", tmp_path / "figures")
-    assert clone.scheduled() == {"package": 7, "train": 1, **FOLLOWING, **THEORY}
+    assert clone.scheduled() == {"package": 10, "train_0_4": 1, **OPTIMA, **SHARED, **FOLLOWING, **THEORY}
 
 
 def test_a_run_is_the_same_on_the_command_line(finished, tmp_path):
     target = "results/as_printed/runs/n3_kappa1_tau0.1_seed5.csv"
-    done = finished.snakemake(target, readings=["as_printed"])
+    done = finished.snakemake(target, readings=["as_printed"], seeds=[5])
     assert done.returncode == 0, done.stdout + done.stderr
     arguments = "--reading as_printed --agents 3 --kappa 1 --tau 0.1 --seed 5 --graph ring --set outer_loops=2"
     command = [sys.executable, "-m", "lpi", "train", *arguments.split(), "--set", "trajectory_length=50"]
     subprocess.run([*command, "--output", str(tmp_path / "run.csv")], cwd=finished.folder, check=True)
     assert (finished.folder / target).read_bytes() == (tmp_path / "run.csv").read_bytes()
+
+
+def test_seeds_of_one_job_and_simulations_are_the_same_on_the_command_line(finished, tmp_path):
+    """Two runs of a batch, with a reference from a file, against a run of its own without."""
+    run = "results/working/runs/n3_kappa1_tau0.1_seed{}.csv"
+    simulated = {"outer_loops": 2, "trajectory_length": 50, "evaluation": "monte_carlo"}
+    done = finished.snakemake(run.format(3), readings=["working"], seeds=[1, 3], settings=simulated)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (finished.folder / "results/working/references/n3_tau0.1.npz").exists()
+    for seed in (1, 3):
+        arguments = f"--agents 3 --kappa 1 --tau 0.1 --seed {seed} --output {tmp_path / 'run.csv'}".split()
+        arguments += [word for key, value in simulated.items() for word in ("--set", f"{key}={value}")]
+        subprocess.run([sys.executable, "-m", "lpi", "train", *arguments], cwd=finished.folder, check=True)
+        assert (finished.folder / run.format(seed)).read_bytes() == (tmp_path / "run.csv").read_bytes()
 
 
 def test_kernels_are_compiled_again_when_a_function_they_inline_changes(edited):
@@ -225,7 +265,7 @@ def test_kernels_are_compiled_again_when_a_function_they_inline_changes(edited):
     contents = []
     for text in (original, original.replace("_LN2_HIGH = 6.93", "_LN2_HIGH = 6.94"), original):
         inlined.write_text(text, encoding="utf-8")
-        done = edited.snakemake(target.relative_to(edited.folder).as_posix(), readings=["as_printed"])
+        done = edited.snakemake(target.relative_to(edited.folder).as_posix(), readings=["as_printed"], seeds=[6])
         assert done.returncode == 0, done.stdout + done.stderr
         contents.append(target.read_bytes())
     assert contents[0] != contents[1]

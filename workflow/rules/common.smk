@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from lpi.config import SETTINGS, ConfigError
-from lpi.experiment import load
+from lpi.experiment import CONVENTIONS, GAP, TRUTHS, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.provenance import package_files
 
@@ -16,7 +16,10 @@ COMMANDS = {
     "train": ["cli", "memory", "spreading", "algorithm", "reference", "results"],
     "reference": ["cli", "spreading", "reference"],
     "aggregate": ["cli", "results"],
-    "notebook": ["cli", "notebook", "plotting", "summary", "findings"],
+    "optima": ["cli", "ground_truth", "spreading", "truth_tables"],
+    "locality": ["cli", "ground_truth", "spreading", "truth_tables"],
+    "acting": ["cli", "ground_truth", "spreading", "truth_tables"],
+    "notebook": ["cli", "notebook", "plotting", "summary", "findings", "truth_figures", "truth_findings"],
     "publish": ["provenance"],
     "theory": ["cli", "theory_table"],
     "theory_notebook": ["cli", "notebook", "plotting", "theory_report"],
@@ -41,14 +44,24 @@ def source_files(wildcards):
     return package_files(*COMMANDS[wildcards.command])
 
 
+def options_of(assignments, reading=None):
+    """Settings that differ from a shipped reading, or a reading of one's own, as options of the command line."""
+    options = " ".join(f"--set {shlex.quote(text)}" for text in assignments)
+    return f"--custom {options}" if reading in EXPERIMENT.custom_readings else options
+
+
 def training_options(reading):
     """How the runs differ from the shipped reading of that name, as options of `lpi train`."""
-    assignments = " ".join(f"--set {shlex.quote(text)}" for text in EXPERIMENT.assignments(reading))
-    return f"--custom {assignments}" if reading in EXPERIMENT.custom_readings else assignments
+    return options_of(EXPERIMENT.assignments(reading), reading)
 
 
 def overrides(wildcards):
     return OVERRIDES[wildcards.reading]
+
+
+def environment_overrides(wildcards):
+    """`overrides` of the environment alone: another step size leaves the optimum as it is."""
+    return options_of(EXPERIMENT.environment_assignments(wildcards.reading), wildcards.reading)
 
 
 def reference_file(wildcards):
@@ -77,11 +90,13 @@ def summary_parameters(wildcards):
     return notebook_parameters("summary", wildcards.reading)
 
 
+def gap_parameters(wildcards):
+    """What the notebook on the optimality gap is run with, as JSON."""
+    return notebook_parameters(GAP, wildcards.reading)
+
+
 def notebook_parameters(notebook, reading):
-    folder = f"{EXPERIMENT.results_folder}/{reading}"
-    return json.dumps(
-        EXPERIMENT.notebook_parameters(notebook, reading, f"{folder}/curves.csv", f"{folder}/notebooks/{notebook}")
-    )
+    return json.dumps(EXPERIMENT.notebook_parameters(notebook, reading, EXPERIMENT.results_folder))
 
 
 def theory_settings():
@@ -114,13 +129,19 @@ def configuration(wildcards):
     return json.dumps(EXPERIMENT.configuration(wildcards.reading))
 
 
+def truth_configuration(wildcards):
+    """What the tables that all readings share are made from, as JSON."""
+    grid = getattr(EXPERIMENT, wildcards.truth)._asdict()
+    return json.dumps({"settings": EXPERIMENT.settings, wildcards.truth: grid})
+
+
 def quoted_tables(wildcards):
     """Digests of the tables that the report quotes and this workflow's default target does not make.
 
     Not inputs: a report must not start the multiverse.
     """
     folder = Path(EXPERIMENT.figures_folder)
-    made = {*EXPERIMENT.readings, "theory"}
+    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory"}
     paths = [path for kind in ("csv", "json", "md") for path in folder.glob(f"*/*.{kind}")]
     quoted = sorted(path for path in paths if path.parent.name not in made)
     return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
@@ -143,7 +164,11 @@ gc.set_threshold(200_000, 20, 20)
 EXPERIMENT = checked_experiment(config)
 if "theory" in EXPERIMENT.readings:
     sys.exit("config: readings: 'theory' is not allowed; the theorems' folder has that name")
-NOTEBOOKS = [*EXPERIMENT.figures, "summary"]
+NOTEBOOKS = [*EXPERIMENT.figures, "summary", GAP]
+DRAWN = [*EXPERIMENT.figures, *TRUTHS]
+TRUTH_TABLES = ["locality", "acting"]
+MEANINGS = ["_".join(means) for means in CONVENTIONS]
+SHARED_ENVIRONMENT = options_of(EXPERIMENT.environment_assignments())
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 
 # A job has one core: the libraries beneath it must not start a thread for each core of the machine.  `python` is this

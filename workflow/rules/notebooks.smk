@@ -30,6 +30,7 @@ rule summary:
         package="<results>/package/notebook.txt",
         notebook="notebooks/summary.ipynb",
         curves="<results>/{reading}/curves.csv",
+        optima="<results>/{reading}/optima.csv",
     output:
         parameters="<results>/{reading}/notebooks/summary.parameters.json",
         executed="<results>/{reading}/notebooks/summary.ipynb",
@@ -47,6 +48,37 @@ rule summary:
         parameters=summary_parameters,
     message:
         "Summarise {wildcards.reading}"
+    shell:
+        "(printf '%s\\n' {params.parameters:q} > {output.parameters:q}"
+        " && python -m lpi notebook {input.notebook:q} --parameters {output.parameters:q}"
+        " --output {output.executed:q} --html {output.html:q}) > {log:q} 2>&1"
+
+
+rule optimality_gap:
+    input:
+        package="<results>/package/notebook.txt",
+        notebook="notebooks/optimality_gap.ipynb",
+        curves="<results>/{reading}/curves.csv",
+        optima="<results>/{reading}/optima.csv",
+        locality=expand("<results>/locality/{means}.csv", means=MEANINGS),
+        acting=expand("<results>/acting/{means}.csv", means=MEANINGS),
+    output:
+        parameters="<results>/{reading}/notebooks/optimality_gap.parameters.json",
+        executed="<results>/{reading}/notebooks/optimality_gap.ipynb",
+        html="<results>/{reading}/notebooks/optimality_gap.html",
+        figures=expand(
+            "<results>/{reading}/notebooks/{figure}.{kind}", figure=TRUTHS, kind=["pdf", "png"], allow_missing=True
+        ),
+    log:
+        "<results>/logs/notebooks/{reading}/optimality_gap.log",
+    benchmark:
+        "<results>/benchmarks/notebooks/{reading}/optimality_gap.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    params:
+        parameters=gap_parameters,
+    message:
+        "Hold {wildcards.reading} against the optimum"
     shell:
         "(printf '%s\\n' {params.parameters:q} > {output.parameters:q}"
         " && python -m lpi notebook {input.notebook:q} --parameters {output.parameters:q}"

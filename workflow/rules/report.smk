@@ -5,6 +5,7 @@ rule report:
         template="workflow/report/replication-report.md.j2",
         errata="workflow/report/errata.yaml",
         published=expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
+        truths=expand("<figures>/{truth}/provenance.json", truth=TRUTH_TABLES),
         theory="<figures>/theory/provenance.json",
     output:
         "<results>/report/replication-report.md",

@@ -1,0 +1,111 @@
+"""Small tidy tables of one row per case: checked when they are written, read and joined, there complete or not at all.
+
+Learning curves, whose rows belong to runs, have a module of their own (`lpi.results`), which this one builds on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lpi.results import Column, ResultsError, atomic_write, parsed, read_lines, text_of
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Table(NamedTuple):
+    """What the rows of a file are.
+
+    `key` are the columns that name a row: no two rows share them, and rows are sorted by them.  `missing` says of a row
+    which of its columns are empty; all others have a value.  `made_by` is the command that writes such a file.
+    """
+
+    columns: Mapping[str, Column]
+    key: tuple[str, ...]
+    made_by: str
+    missing: Callable[[Mapping[str, Any]], Iterable[str]] = lambda row: ()
+
+
+def write(path: str | os.PathLike, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Check rows and write them, sorted by the table's key; ResultsError leaves nothing behind."""
+    for number, row in enumerate(rows, 1):
+        for name in set(table.columns) ^ set(row):
+            state = "missing" if name in table.columns else "not one of the columns"
+            raise ResultsError(f"{path}: row {number}, column {name}: {state}")
+    checked = _checked(
+        [{name: text_of(row[name], c.kind) for name, c in table.columns.items()} for row in rows], table, path
+    )
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    for row in sorted(checked, key=lambda row: _order(row, table)):
+        writer.writerow(text_of(row[name], column.kind) for name, column in table.columns.items())
+    atomic_write(path, text.getvalue())
+
+
+def read(path: str | os.PathLike, table: Table) -> list[dict[str, Any]]:
+    """The checked rows of a file, with values in their columns' types; NaN where one is missing.
+
+    Raises:
+        ResultsError: no or empty file, missing or extra column, a value of the wrong type, a value where there must be
+            none or none where there must be one, or two rows of one key.
+    """
+    header, *lines = read_lines(path, table.columns)
+    rows = []
+    for number, fields in enumerate(lines, 1):
+        if len(fields) != len(header):
+            raise ResultsError(f"{path}: row {number}: {len(fields)} values; the table has {len(header)} columns")
+        rows.append(dict(zip(header, fields, strict=True)))
+    return _checked(rows, table, path)
+
+
+def frame(path: str | os.PathLike, table: Table) -> pandas.DataFrame:
+    """`read` as a DataFrame; raises as it does."""
+    import pandas
+
+    if not os.path.exists(path):
+        raise ResultsError(f"{path}: no such file; the workflow makes it (`{table.made_by}`)")
+    return pandas.DataFrame(read(path, table), columns=list(table.columns))
+
+
+def join(paths: Iterable[str | os.PathLike], table: Table, output: str | os.PathLike) -> None:
+    """Join files of one kind into one; the bytes do not depend on the order of the paths."""
+    rows: list[dict[str, Any]] = []
+    for path in paths:
+        rows += read(path, table)
+    write(output, table, rows)
+
+
+def _checked(rows: Sequence[Mapping[str, str]], table: Table, path: str | os.PathLike) -> list[dict[str, Any]]:
+    if not rows:
+        raise ResultsError(f"{path}: the table has no rows")
+    checked: list[dict[str, Any]] = []
+    seen: dict[tuple, int] = {}
+    for number, fields in enumerate(rows, 1):
+        row: dict[str, Any] = {}
+        for name, column in table.columns.items():
+            empty = column.kind == "float" and fields[name] == ""
+            row[name] = math.nan if empty else parsed(fields[name], column, f"{path}: row {number}, column {name}")
+        absent = set(table.missing(row))
+        for name, column in table.columns.items():
+            if column.kind == "float" and math.isnan(row[name]) != (name in absent):
+                what = "a value is not allowed; empty" if name in absent else "empty or NaN is not allowed; a number"
+                raise ResultsError(f"{path}: row {number}, column {name}: {what} in this row")
+        key = _order(row, table)
+        if key in seen:
+            words = ", ".join(f"{name} {fields[name] or 'empty'}" for name in table.key)
+            raise ResultsError(f"{path}: row {number}: the row of {words} is given twice")
+        seen[key] = number
+        checked.append(row)
+    return checked
+
+
+def _order(row: Mapping[str, Any], table: Table) -> tuple:
+    """The key of a row, missing values last."""
+    values = (row[name] for name in table.key)
+    return tuple(math.inf if isinstance(value, float) and math.isnan(value) else value for value in values)
