@@ -98,14 +98,18 @@ def test_everything_is_made(finished):
     run = "results/mine/runs/n3_kappa0_tau0.05_seed0"
     pages = {"results/mine/notebooks/figure2.html", "results/mine/notebooks/summary.html", "results/mine/optima.csv"}
     assert {f"{run}.csv", f"{run}.npz", "results/mine/curves.csv"} | pages <= names
-    published = {"summary.csv", "summary.md", "summary.tex", "provenance.json"}
+    published = {"summary.csv", "summary.md", "summary.tex", "optima.csv", "provenance.json"}
     published |= {f"figure{number}.{kind}" for number in (2, 4, 5, 6) for kind in ("pdf", "png")}
     names_of = ("figure2", "summary", "optimality_gap")
     published |= {f"notebooks/{name}.{kind}" for name in names_of for kind in ("html", "ipynb")}
     theory = {"theory.csv", "theory.pdf", "theory.png", "provenance.json"}
     theory |= {"notebooks/theory.html", "notebooks/theory.ipynb"}
     expected = {f"figures/mine/{name}" for name in published} | {f"figures/theory/{name}" for name in theory}
+    means = [f"{one}_{two}.csv" for one in ("failure", "success") for two in ("failure", "success")]
+    expected |= {f"figures/{truth}/{name}" for truth in ("locality", "acting") for name in (*means, "provenance.json")}
     assert {name for name in names if name.startswith("figures/")} == expected
+    report = (finished.folder / "results/report/replication-report.md").read_bytes()
+    assert (finished.folder / "docs/replication-report.md").read_bytes() == report
     rows = (finished.folder / f"{run}.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + 3 and rows[1].startswith("mine,ring,3,0,0,0.05,0,0,")
 

@@ -132,7 +132,7 @@ def configuration(wildcards):
 def truth_configuration(wildcards):
     """What the tables that all readings share are made from, as JSON."""
     grid = getattr(EXPERIMENT, wildcards.truth)._asdict()
-    return json.dumps({"settings": EXPERIMENT.settings, wildcards.truth: grid})
+    return json.dumps({"settings": EXPERIMENT.environment_assignments(), wildcards.truth: grid})
 
 
 def quoted_tables(wildcards):
