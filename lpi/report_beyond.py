@@ -10,6 +10,8 @@ from lpi.claims import CLAIMS, SUPPORTED, VERDICTS
 from lpi.report_tables import BEST_MATCH, Published
 from lpi.report_words import not_run, number, plain, word
 
+ORDER = ("Proposition", "Lemma", "Theorem")
+"""Kinds of statements as they are listed."""
 MOST = 8
 """Effects of choices shown for a claim, the largest."""
 
@@ -33,10 +35,14 @@ def theory_broken(published: Published) -> str:
         return not_run("theory")
     rows = _inside(published.theory)
     rows = rows[(rows["form"] == "printed") & (rows["violations"] > 0)]
-    lines = ["| statement | quantity | where | bound | measured | broken in |", "|---|---|---|---:|---:|---:|"]
+    lines = [
+        "| statement | quantity | where | bound | measured | excess | broken in |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
     for row in rows.itertuples():
         lines.append(
             f"| {row.statement} | {word(row.quantity)} | {row.setting} | {number(row.bound)} | {number(row.measured)} | "
+            f"{number(row.measured - row.bound)} | "
             f"{row.violations} of {row.cases} |"
         )
     return "\n".join(lines) if len(lines) > 2 else "No printed statement was broken."
@@ -163,4 +169,5 @@ def _statements(theory: pd.DataFrame, form: str) -> tuple[list[str], list[str]]:
     """Statements in a form, those that hold in every case and those that do not."""
     rows = _inside(theory)
     broken = rows[rows["form"] == form].groupby("statement", sort=False)["violations"].max() > 0
-    return [name for name, found in broken.items() if not found], [name for name, found in broken.items() if found]
+    order = sorted(broken.index, key=lambda name: (ORDER.index(name.split()[0]), int(name.split()[1])))
+    return [name for name in order if not broken[name]], [name for name in order if broken[name]]
