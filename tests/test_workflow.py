@@ -25,7 +25,8 @@ TINY = {
     "settings": {"outer_loops": 2, "trajectory_length": 50, "graph": "ring"},
 }
 FOLLOWING = {
-    "point": 1, "curves": 1, "figure": 1, "summary": 1, "optimality_gap": 1, "publish": 1, "report": 1, "publish_report": 1,
+    "point": 1, "curves": 1, "figure": 1, "summary": 1, "optimality_gap": 1, "claims": 1, "publish": 1,
+    "report": 1, "publish_report": 1,
 }  # fmt: skip
 """The jobs that follow any training."""
 OPTIMA = {"optimum": 1, "optima": 1}
@@ -98,7 +99,7 @@ def test_everything_is_made(finished):
     run = "results/mine/runs/n3_kappa0_tau0.05_seed0"
     pages = {"results/mine/notebooks/figure2.html", "results/mine/notebooks/summary.html", "results/mine/optima.csv"}
     assert {f"{run}.csv", f"{run}.npz", "results/mine/curves.csv"} | pages <= names
-    published = {"summary.csv", "summary.md", "summary.tex", "optima.csv", "provenance.json"}
+    published = {"summary.csv", "summary.md", "summary.tex", "optima.csv", "claims.csv", "provenance.json"}
     published |= {f"figure{number}.{kind}" for number in (2, 4, 5, 6) for kind in ("pdf", "png")}
     names_of = ("figure2", "summary", "optimality_gap")
     published |= {f"notebooks/{name}.{kind}" for name in names_of for kind in ("html", "ipynb")}
@@ -120,7 +121,7 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
         return {path.relative_to(top).with_suffix("") for path in top.rglob(f"*{suffix}")}
 
     jobs_of = FOLLOWING | OPTIMA | SHARED | THEORY
-    assert len(jobs("logs", ".log")) == 10 + 1 + sum(jobs_of.values())
+    assert len(jobs("logs", ".log")) == 11 + 1 + sum(jobs_of.values())
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
 
 
@@ -234,7 +235,7 @@ def test_a_misspelt_key_stops_before_any_job(finished):
 def test_committed_figures_do_not_stand_in_for_results(finished, tmp_path):
     clone = Clone(tmp_path)
     shutil.copytree(finished.folder / "figures", tmp_path / "figures")
-    assert clone.scheduled() == {"package": 10, "train_0_4": 1, **OPTIMA, **SHARED, **FOLLOWING, **THEORY}
+    assert clone.scheduled() == {"package": 11, "train_0_4": 1, **OPTIMA, **SHARED, **FOLLOWING, **THEORY}
 
 
 def test_a_run_is_the_same_on_the_command_line(finished, tmp_path):

@@ -23,6 +23,7 @@ COMMANDS = {
     "publish": ["provenance"],
     "theory": ["cli", "theory_table"],
     "theory_notebook": ["cli", "notebook", "plotting", "theory_report"],
+    "claims": ["judge"],
     "report": ["report"],
 }
 
@@ -127,6 +128,23 @@ def theory_configuration(wildcards):
 def configuration(wildcards):
     """What the results of a reading are made from, as JSON."""
     return json.dumps(EXPERIMENT.configuration(wildcards.reading))
+
+
+def shared_tables(wildcards):
+    """The tables that all readings share, for a reading in whose environment they were computed."""
+    convention = EXPERIMENT.convention(wildcards.reading)
+    if convention is None:
+        return {}
+    return {truth: f"{EXPERIMENT.results_folder}/{truth}/{'_'.join(convention)}.csv" for truth in TRUTH_TABLES}
+
+
+def shared_options(wildcards):
+    """The same as options of lpi.judge."""
+    tables = shared_tables(wildcards)
+    if not tables:
+        return ""
+    options = " ".join(f"--{truth} {shlex.quote(path)}" for truth, path in tables.items())
+    return f"--convention {','.join(EXPERIMENT.convention(wildcards.reading))} {options}"
 
 
 def truth_configuration(wildcards):

@@ -105,3 +105,26 @@ rule acting:
         "python -m lpi acting --agents {params.agents} --tau {params.tau} --p1-means {wildcards.p1_means}"
         " --p2-means {wildcards.p2_means} {params.overrides} --p-effs {params.p_eff} --output {output:q}"
         " > {log:q} 2>&1"
+
+
+rule claims:
+    input:
+        unpack(shared_tables),
+        package="<results>/package/claims.txt",
+        curves="<results>/{reading}/curves.csv",
+        optima="<results>/{reading}/optima.csv",
+    output:
+        "<results>/{reading}/claims.csv",
+    log:
+        "<results>/logs/claims/{reading}.log",
+    benchmark:
+        "<results>/benchmarks/claims/{reading}.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    params:
+        shared=shared_options,
+    message:
+        "Judge the claims under {wildcards.reading}"
+    shell:
+        "python -m lpi.judge --curves {input.curves:q} --optima {input.optima:q} {params.shared} --output {output:q}"
+        " > {log:q} 2>&1"

@@ -8,14 +8,14 @@ rule publish:
             allow_missing=True,
         ),
         tables=multiext("<results>/{reading}/notebooks/summary", ".csv", ".md", ".tex"),
-        optima="<results>/{reading}/optima.csv",
+        judged=multiext("<results>/{reading}/", "optima.csv", "claims.csv"),
         notebooks=expand(
             "<results>/{reading}/notebooks/{name}.{kind}", name=NOTEBOOKS, kind=["html", "ipynb"], allow_missing=True
         ),
     output:
         figures=expand("<figures>/{reading}/{figure}.{kind}", figure=DRAWN, kind=["pdf", "png"], allow_missing=True),
         tables=multiext("<figures>/{reading}/summary", ".csv", ".md", ".tex"),
-        optima="<figures>/{reading}/optima.csv",
+        judged=multiext("<figures>/{reading}/", "optima.csv", "claims.csv"),
         notebooks=expand(
             "<figures>/{reading}/notebooks/{name}.{kind}", name=NOTEBOOKS, kind=["html", "ipynb"], allow_missing=True
         ),
@@ -33,7 +33,7 @@ rule publish:
         "Publish {wildcards.reading}: {params.folder}"
     shell:
         "python -m lpi.provenance --folder {params.folder:q} --configuration {params.configuration:q}"
-        " {input.figures:q} {input.tables:q} {input.optima:q} {input.notebooks:q} > {log:q} 2>&1"
+        " {input.figures:q} {input.tables:q} {input.judged:q} {input.notebooks:q} > {log:q} 2>&1"
 
 
 rule publish_truth:
