@@ -36,8 +36,8 @@ def test_the_same_as_in_the_workflow(tables):
     judge.main(options)
     found = pd.read_csv(path)
     assert tuple(found.columns) == COLUMNS and set(found["reading"]) == {"working"}
-    exact = found[found["claim"].isin(["beyond_local", "gap_decays", "idle_when_safe", "earlier_when_weak"])]
-    assert UNTESTED not in set(exact["verdict"]) and exact["claim"].nunique() == 4
+    exact = found[found["claim"].isin(["beyond_local", "gap_decays", "idle_when_safe"])]
+    assert UNTESTED not in set(exact["verdict"]) and exact["claim"].nunique() == 3
 
 
 def test_another_environment_has_no_shared_tables(tables):
@@ -52,4 +52,4 @@ def test_acting_is_that_of_the_unprotected_agent_in_the_middle(tables):
     assert set(found[table["place"] == "middle"]["agent"]) == {1} and set(found[table["place"] == "end"]["agent"]) == {
         0
     }
-    assert (found["high"] >= found["probability"]).all()
+    assert (found["high"] >= found["probability"] - 1e-12).all()
