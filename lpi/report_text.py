@@ -31,10 +31,14 @@ def claims_table(published: Published, report: str = "docs/replication-report.md
             f"| {claim.says} (§ {claim.where}) | {' | '.join(cells)} | [report]({report}#{name}) | {letter(part)} |"
         )
     used = ["default", *dict.fromkeys(PARTS.values()), "theory"]
-    commands = "; ".join(
-        f"{letter(part)}: `{COMMANDS[part]}` ({cost(published, part)})" for part in dict.fromkeys(used)
+    commands = "; ".join(f"{letter(part)}: `{COMMANDS[part]}` ({cost(published, part)})" for part in COMMANDS)
+    searched = f" Until `{BEST_MATCH}` has runs of its own, its column is what the multiverse found."
+    note = searched if published.best is not None and BEST_MATCH not in published.readings else ""
+    return (
+        f"Regenerate: {commands}.\n\n"
+        + "\n".join(lines)
+        + f"\n\n{best_sentence(published)}{note} {theory_sentence(published)}\n"
     )
-    return "\n".join(lines) + f"\n\n{commands}.\n\n{theory_sentence(published)} {best_sentence(published)}\n"
 
 
 def verdict_cell(published: Published, reading: str, claim: str) -> str:
