@@ -30,7 +30,6 @@ def claims_table(published: Published, report: str = "docs/replication-report.md
         lines.append(
             f"| {claim.says} (§ {claim.where}) | {' | '.join(cells)} | [report]({report}#{name}) | {letter(part)} |"
         )
-    used = ["default", *dict.fromkeys(PARTS.values()), "theory"]
     commands = "; ".join(f"{letter(part)}: `{COMMANDS[part]}` ({cost(published, part)})" for part in COMMANDS)
     searched = f" Until `{BEST_MATCH}` has runs of its own, its column is what the multiverse found."
     note = searched if published.best is not None and BEST_MATCH not in published.readings else ""
