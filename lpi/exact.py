@@ -1,382 +1,51 @@
-"""Exact values of kappa-hop policies: (2), (4) and J, for MDPs whose joint state space fits in memory.
+"""Exact values, the centralised optimum and the best kappa-hop policies: the public face of the exact solvers.
 
-The expectation over the next joint state is taken one agent at a time; what is kept in between is a table over the next
-states still to be averaged and the present states that have been read so far.  Where the MDP has an autonomous
-component (`lpi.component`), its values are averaged first and the rest for each of its values separately: the tables
-are then much smaller.  Not for joint state spaces beyond about 10^6: see `lpi.simulation`.
+`evaluate` (lpi.joint_values) is (2)-(6) of a policy, `occupancy` (lpi.adjoint) its discounted state distribution,
+`policy_iteration` (lpi.iteration) Algorithm 3, `optimum` the centralised optimum, `best_local` (lpi.local_optimum) the
+best kappa-hop policy found.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
 
-import numpy as np
-from numba import njit
-
-from lpi.component import Component, autonomous_component, independent_ranks, states_of
-from lpi.decoupled import DecoupledProblem, Solution
-from lpi.elimination import Elimination, average, elimination, probabilities
-from lpi.evaluation import entropies, policy_row_offsets
-from lpi.krylov import Invariant, constants, gmres
+from lpi.adjoint import occupancy
+from lpi.decoupled import Solution, decoupled_problem
+from lpi.iteration import joint_optimum, policy_iteration
+from lpi.joint_values import Evaluation, Evaluator, evaluate, fits
+from lpi.local_optimum import LocalOptimum, best_local, best_local_up_to, lifted, truncated_optimum
 from lpi.mdp import NetworkedMDP
-from lpi.memory import EXACT_LIMIT, exact_memory
-from lpi.network import digits, extended_index
-from lpi.policy import LocalPolicy, policy_index
+from lpi.memory import EXACT_LIMIT
 
-_SAME = 1e-12  # transition probabilities that differ by less count as equal
-_BLOCK = 64  # states that are averaged together: enough to hide the loops' overhead, few enough for the cache
-_NARROW = 8  # values of the component below which a vectorised loop over them is not worth entering
-
-
-class Evaluation(NamedTuple):
-    """J of a policy under rho, and how well it is known."""
-
-    regularized: float  # J with the entropy weight of (2)
-    unregularized: float  # J with tau = 0
-    error_bound: float  # on each of the two: the largest residual of (4) over 1 - gamma
-    values: np.ndarray  # (joint ranks, joint component values, 2): V without entropy, and the discounted entropy
-    sweeps: int  # applications of the transition operator
-
-
-class _Plan(NamedTuple):
-    """Everything about an MDP and kappa that evaluation needs besides the policy's tables.
-
-    A joint state is a pair of joint ranks y and a joint value c of the component (`lpi.component`), y slowest; two
-    quantities per state lie side by side.  An agent's next rank depends on c and on the ranks that it reads, its row.
-    """
-
-    outer: Elimination  # over the component's next values
-    outer_kernel: np.ndarray
-    outer_offset: np.ndarray
-    inner: Elimination  # over the next ranks
-    inner_offset: np.ndarray  # (n,) int64 into the closed-loop kernel, see `_close_loop`
-    inner_size: int
-    components: int  # joint values of the component
-    ranks: int  # joint ranks
-    blocks: tuple[int, int]  # how many y the outer average takes at a time, how many c the inner one
-    buffer: int  # numbers in the largest table
-    choices: np.ndarray  # (n,) int64: ranks of each agent
-    rows: np.ndarray  # (n,) int64: rows of each agent
-    row: np.ndarray  # (n, ranks) int32: each agent's row in each y
-    local: np.ndarray  # (n, components) int64: where agent and c begin in the next two
-    policy_row: np.ndarray  # int32 by agent, component values around it and row: row in the agent's policy table
-    model_row: np.ndarray  # int32, shape as policy_row: row in the agent's block of the next
-    model: np.ndarray  # by agent: P(rank' | s_{N_i}, a) for rank' >= 1, shape (joint states, |A_i|, ranks_i - 1)
-    model_offset: np.ndarray  # (n,) int64
-    rewards: np.ndarray  # r_i by agent and (policy row, own action), flat as the policy
-    rho: np.ndarray  # (ranks, components)
+__all__ = [
+    "Evaluation",
+    "Evaluator",
+    "LocalOptimum",
+    "Solution",
+    "best_local",
+    "best_local_up_to",
+    "evaluate",
+    "fits",
+    "lifted",
+    "occupancy",
+    "optimum",
+    "policy_iteration",
+    "truncated_optimum",
+]
 
 
-class _Operator:
-    """I - gamma P on arrays of float64 and of float32, where P averages over the next joint state."""
+def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9, memory_limit: int = EXACT_LIMIT) -> Solution:
+    """The centralised optimum of (2) and its J under rho; tau = 0 is allowed.
 
-    def __init__(self, plan: _Plan, kernel: np.ndarray, gamma: float):
-        self._plan, self._gamma = plan, gamma
-        self._work = {
-            kind: (
-                plan.outer_kernel.astype(kind), kernel.astype(kind), kind(gamma),
-                np.empty(plan.buffer, dtype=kind), np.empty(plan.buffer, dtype=kind),
-            )
-            for kind in (np.float64, np.float32)
-        }  # fmt: skip
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        return _apply(self._plan, values, *self._work[values.dtype.type])
-
-
-class Evaluator:
-    """Exact evaluation of many policies of one MDP and kappa; each solve starts from the last one's values.
-
-    Args:
-        mdp: the networked MDP.
-        kappa: hops of the policies to come.
-        memory_limit: bytes that may be used.
+    From n small problems where the MDP decouples given an autonomous component (`lpi.decoupled`), elsewhere by
+    Algorithm 3 on the joint states (`lpi.iteration`).  `Solution.method` says which, and `Solution.error_bound` how far
+    the optimum may be above; with the second method that includes the distance to an upper bound, the best joint policy.
+    `memory_limit` (bytes) is the second method's; the first has `lpi.memory.EXACT_LIMIT`.
 
     Raises:
-        ValueError: the joint state space does not fit; says how many states, how much memory, and what fits.
+        ValueError: a negative tau, or neither method fits in memory.
     """
-
-    def __init__(self, mdp: NetworkedMDP, kappa: int, memory_limit: int = EXACT_LIMIT):
-        needed, states = _memory(mdp, kappa, memory_limit), mdp.joint_states
-        if needed > memory_limit:
-            raise ValueError(
-                f"exact evaluation: {states:.3g} joint states need {needed / 1e9:.3g} GB; at most "
-                f"{memory_limit / 1e9:.3g} GB, that is about {memory_limit / (needed / states):.3g} states, fit"
-            )
-        self._mdp, self._kappa = mdp, kappa
-        self._plan = plan = _make_plan(mdp, kappa)
-        self._start = np.zeros(plan.ranks * plan.components * 2)
-        # functions of the component alone: the averages over the ranks leave them as they are
-        none = plan._replace(inner=elimination((), ()))
-        component = _Operator(none, np.zeros(0), mdp.gamma)
-
-        def solve(row, limit):
-            return gmres(component, row, np.zeros_like(row), limit, constants(mdp.gamma, 2))[0]
-
-        self._component = Invariant(plan.components * 2, solve)
-
-    def evaluate(self, flat_policy: np.ndarray, tau: float, tolerance: float = 1e-9) -> Evaluation:
-        """J of a flat kappa-hop policy, each of regularised and unregularised within about `tolerance`."""
-        plan, mdp = self._plan, self._mdp
-        index = policy_index(mdp, self._kappa)
-        stage = np.empty((int(index.offset[-1]), 2))
-        stage[:, 0] = _expected_rewards(flat_policy, plan.rewards, index.size, mdp.actions) / mdp.agents
-        stage[:, 1] = entropies(flat_policy, index, mdp.actions)
-        offsets = policy_row_offsets(index, mdp.actions)
-        kernel, target = _close_loop(plan, flat_policy, offsets, index, mdp.actions, stage)
-        operator = _Operator(plan, kernel, mdp.gamma)
-        limit = tolerance * (1 - mdp.gamma)
-        self._start, residual, sweeps = gmres(operator, target, self._start, limit, self._component)
-        values = self._start.reshape(plan.ranks, plan.components, 2)
-        unregularized = float((plan.rho * values[:, :, 0]).sum())
-        entropy = float((plan.rho * values[:, :, 1]).sum())
-        bound = residual * (1 + tau) / (1 - mdp.gamma)
-        return Evaluation(unregularized + tau * entropy, unregularized, bound, values, sweeps)
-
-
-def fits(mdp: NetworkedMDP, kappa: int = 1, memory_limit: int = EXACT_LIMIT) -> bool:
-    """Whether the MDP's joint state space is small enough for an `Evaluator`."""
-    return _memory(mdp, kappa, memory_limit) <= memory_limit
-
-
-def _memory(mdp: NetworkedMDP, kappa: int, limit: int) -> int:
-    """Bytes: the vectors of the solver, then the tables of the policy."""
-    needed = exact_memory(mdp.joint_states)
-    if needed > limit:
-        return needed
-    component = _component(mdp)
-    components, ranks = int(np.prod(component.values)), [int(rank.max()) + 1 for rank in component.rank]
-    for i, around in enumerate(mdp.network.neighbourhoods(max(kappa, 1))):
-        local = int(np.prod([int(mdp.states[j]) for j in around]))
-        rows = int(np.prod([ranks[j] for j in around]))
-        needed += 3 * 8 * local + 2 * components * rows * (8 + (8 + 4) * (ranks[i] - 1))
-    return needed
-
-
-def evaluate(mdp: NetworkedMDP, policy: LocalPolicy, tau: float, tolerance: float = 1e-9) -> Evaluation:
-    """J of a policy, regularised as in (2) and unregularised, exact up to `tolerance`.
-
-    Raises:
-        ValueError: the joint state space does not fit in memory.
-    """
-    return Evaluator(mdp, policy.kappa).evaluate(policy.flat(), tau, tolerance)
-
-
-def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9) -> Solution:
-    """The centralised optimum of (2) and its J under rho, for MDPs that decouple given an autonomous component.
-
-    Raises:
-        ValueError: the MDP has no such component, or a negative tau.
-    """
-    if not tau >= 0:
+    if not 0 <= tau < math.inf:
         raise ValueError(f"tau: {tau} is not allowed; a number >= 0")
-    component = autonomous_component(mdp)
-    if component is None or not independent_ranks(mdp, component):
-        raise ValueError("optimum: this MDP does not decouple given an autonomous component; no method for it yet")
-    return DecoupledProblem(mdp, component).optimum(tau, tolerance)
-
-
-def _make_plan(mdp: NetworkedMDP, kappa: int) -> _Plan:
-    n, component = mdp.agents, _component(mdp)
-    everyone, one_hop, seen = range(n), mdp.network.neighbourhoods(1), mdp.network.neighbourhoods(kappa)
-    around = mdp.network.neighbourhoods(max(kappa, 1))
-    values, ranks = component.values, np.array([rank.max() + 1 for rank in component.rank])
-    models = [_rank_transitions(mdp, component, i) for i in everyone]
-    reads = [tuple(sorted({*seen[i], *_rank_parents(models[i], component, one_hop[i])})) for i in everyone]
-    outer, inner = elimination(one_hop, values), elimination(reads, ranks)
-    components, joint_ranks = int(np.prod(values)), int(np.prod(ranks))
-    blocks = min(_BLOCK, joint_ranks), min(_BLOCK, components) if components >= _NARROW else 1
-    rows = np.array([int(np.prod(ranks[list(reads[i])])) for i in everyone])
-    local_sizes = [int(np.prod(values[list(around[i])]) * rows[i]) for i in everyone]
-    outer_kernel, outer_offset = probabilities(component.transitions)
-    model, model_offset = probabilities(models)
-    inner_sizes = 2 * components * rows * (ranks - 1)
-
-    def joint_rows(target):
-        found = [_joint_index(component, around[i], reads[i], target[i], mdp.states) for i in everyone]
-        return np.concatenate(found).astype(np.int32)
-
-    return _Plan(
-        outer=outer,
-        outer_kernel=outer_kernel,
-        outer_offset=outer_offset,
-        inner=inner,
-        inner_offset=_begins(inner_sizes),
-        inner_size=int(inner_sizes.sum()),
-        components=components,
-        ranks=joint_ranks,
-        blocks=blocks,
-        buffer=2 * max(outer.largest * blocks[0], inner.largest * blocks[1]),
-        choices=ranks,
-        rows=rows,
-        row=np.array([extended_index(everyone, reads[i], ranks, [0] * n) for i in everyone], dtype=np.int32),
-        local=_begins(local_sizes)[:, None]
-        + [extended_index(everyone, around[i], values, [0] * n) * rows[i] for i in everyone],
-        policy_row=joint_rows(seen),
-        model_row=joint_rows(one_hop),
-        model=model,
-        model_offset=model_offset,
-        rewards=np.concatenate(
-            [mdp.rewards[i][digits(seen[i], mdp.states)[:, seen[i].index(i)]].ravel() for i in everyone]
-        ),
-        rho=_joint_rho(mdp, component),
-    )
-
-
-def _begins(sizes) -> np.ndarray:
-    """Where each block begins when blocks of these sizes lie one after another."""
-    return np.cumsum([0, *sizes[:-1]], dtype=np.int64)
-
-
-def _component(mdp: NetworkedMDP) -> Component:
-    """The autonomous component, or, where there is none that helps, the one that has a single value: all is rank."""
-    component = autonomous_component(mdp)
-    if component is not None and independent_ranks(mdp, component):
-        return component
-    return Component(
-        label=tuple(np.zeros(int(size), dtype=np.int64) for size in mdp.states),
-        rank=tuple(np.arange(int(size)) for size in mdp.states),
-        values=np.ones(mdp.agents, dtype=np.int64),
-        transitions=tuple(np.ones((1,) * (len(around) + 1)) for around in mdp.network.neighbourhoods(1)),
-    )
-
-
-def _rank_transitions(mdp: NetworkedMDP, component: Component, agent: int) -> np.ndarray:
-    """P(next rank | s_{N_i}, a_i), shape (|S_j| for j in N_i) + (|A_i|, ranks)."""
-    return mdp.transitions[agent][..., states_of(component, agent)].sum(axis=-2)
-
-
-def _rank_parents(table: np.ndarray, component: Component, around) -> list[int]:
-    """The agents in N_i whose ranks the next rank of an agent depends on, given the component."""
-    parents = []
-    for axis, j in enumerate(around):
-        by_rank = np.take(table, states_of(component, j), axis=axis)
-        if np.ptp(by_rank, axis=axis + 1).max() > _SAME:
-            parents.append(j)
-    return parents
-
-
-def _joint_index(component: Component, values_of, ranks_of, target, states) -> np.ndarray:
-    """Index of the local states of `target` for each (values of `values_of`, ranks of `ranks_of`), values slowest.
-
-    Shape (joint values, joint ranks); members of `target` outside `ranks_of` have rank 0.
-    """
-    ranks = [int(rank.max()) + 1 for rank in component.rank]
-    values, ranks = digits(values_of, component.values), digits(ranks_of, ranks)
-    index = np.zeros((len(values), len(ranks)), dtype=np.int64)
-    for j in target:
-        value = values[:, list(values_of).index(j)]
-        rank = ranks[:, list(ranks_of).index(j)] if j in ranks_of else np.zeros(1, dtype=np.int64)
-        index *= int(states[j])
-        index += states_of(component, j)[value[:, None], rank[None, :]]
-    return index.ravel()
-
-
-def _joint_rho(mdp: NetworkedMDP, component: Component) -> np.ndarray:
-    everyone = range(mdp.agents)
-    joint = _joint_index(component, everyone, everyone, everyone, mdp.states)
-    total = np.zeros(len(joint))
-    for c, weight in enumerate(mdp.rho.weights):
-        product = np.full(1, weight)
-        for table in mdp.rho.marginals:
-            product = np.multiply.outer(product, table[c]).ravel()
-        total += product[joint]
-    return np.ascontiguousarray(total.reshape(int(np.prod(component.values)), -1).T)
-
-
-@njit(cache=True, error_model="numpy")
-def _expected_rewards(policy, rewards, rows, actions):
-    """E_{a ~ zeta_i} r_i per policy row, all agents."""
-    result = np.zeros(rows.sum())
-    at = 0
-    row = 0
-    for i in range(len(actions)):
-        for _ in range(rows[i]):
-            for _ in range(actions[i]):
-                result[row] += policy[at] * rewards[at]
-                at += 1
-            row += 1
-    return result
-
-
-@njit(cache=True, error_model="numpy")
-def _close_loop(plan, policy, policy_offset, index, actions, stage):
-    """P(rank' | row, c) of every agent under a policy, and the sum over agents of their stage quantities.
-
-    The kernel holds, by agent, row, rank' >= 1 and c, the probability twice: once for each quantity of a state.
-    """
-    width = 2 * plan.components
-    kernel = np.empty(plan.inner_size)
-    target = np.zeros(plan.ranks * width)
-    for i in range(len(actions)):
-        others = plan.choices[i] - 1
-        own = np.empty((plan.rows[i], width))
-        for r in range(plan.rows[i]):
-            for c in range(plan.components):
-                at = plan.local[i, c] + r
-                row = plan.policy_row[at]
-                p = policy_offset[i] + row * actions[i]
-                m = plan.model_offset[i] + plan.model_row[at] * actions[i] * others
-                to = plan.inner_offset[i] + r * others * width + 2 * c
-                for v in range(others):
-                    total = 0.0
-                    for a in range(actions[i]):
-                        total += policy[p + a] * plan.model[m + a * others + v]
-                    kernel[to + v * width], kernel[to + v * width + 1] = total, total
-                own[r, 2 * c], own[r, 2 * c + 1] = stage[index.offset[i] + row, 0], stage[index.offset[i] + row, 1]
-        for y in range(plan.ranks):
-            r = plan.row[i, y]
-            for x in range(width):
-                target[y * width + x] += own[r, x]
-    return kernel, target
-
-
-@njit(cache=True, error_model="numpy")
-def _apply(plan, values, outer_kernel, kernel, gamma, first, second):
-    """values - gamma E[values(s') | s] for every joint state s, two quantities each."""
-    result = np.empty_like(values)
-    if len(plan.outer.size) > 0:
-        _average_component(plan, outer_kernel, values, result, first, second)
-    else:
-        result[:] = values
-    if len(plan.inner.size) > 0:
-        _average_ranks(plan, kernel, result, first, second)
-    for x in range(len(values)):
-        result[x] = values[x] - gamma * result[x]
-    return result
-
-
-@njit(error_model="numpy")
-def _average_component(plan, kernel, values, result, first, second):
-    """Over c' for each y', a block of y' at a time; a block is transposed so that c' is slowest."""
-    width, most = 2 * plan.components, plan.blocks[0]
-    ranks = len(values) // width
-    for begin in range(0, ranks, most):
-        block = min(most, ranks - begin)
-        for strip in range(0, plan.components, 8):  # a cache line or two at a time
-            for y in range(block):
-                for c in range(strip, min(strip + 8, plan.components)):
-                    to, at = 2 * (c * block + y), (begin + y) * width + 2 * c
-                    first[np.uint64(to)], first[np.uint64(to + 1)] = values[np.uint64(at)], values[np.uint64(at + 1)]
-        found = average(plan.outer, kernel, plan.outer_offset, 1, 2 * block, False, first, second)
-        for strip in range(0, plan.components, 8):
-            for y in range(block):
-                for c in range(strip, min(strip + 8, plan.components)):
-                    at, to = 2 * (c * block + y), (begin + y) * width + 2 * c
-                    result[np.uint64(to)], result[np.uint64(to + 1)] = found[np.uint64(at)], found[np.uint64(at + 1)]
-
-
-@njit(error_model="numpy")
-def _average_ranks(plan, kernel, values, first, second):
-    """Over y' for each c, in place, a block of c at a time."""
-    width, most = 2 * plan.components, 2 * plan.blocks[1]
-    ranks = len(values) // width
-    for begin in range(0, width, most):
-        block = min(most, width - begin)
-        for y in range(ranks):
-            for x in range(block):
-                first[np.uint64(y * block + x)] = values[np.uint64(y * width + begin + x)]
-        found = average(plan.inner, kernel, plan.inner_offset + begin, width, block, block > 2, first, second)
-        for y in range(ranks):
-            for x in range(block):
-                values[np.uint64(y * width + begin + x)] = found[np.uint64(y * block + x)]
+    problem = decoupled_problem(mdp)
+    return joint_optimum(mdp, tau, tolerance, memory_limit) if problem is None else problem.optimum(tau, tolerance)
