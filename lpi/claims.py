@@ -84,6 +84,8 @@ class Claim(NamedTuple):
     measure: Measure
     panels: Callable[[int, float], bool] = lambda agents, tau: True
     """the paper's panels; if a table holds none of them, all of its panels are used and the note says so"""
+    marks: tuple[float, ...] = (0.0,)
+    """what the statistic is compared with, where that is the same for all parts"""
 
 
 def _eight(agents: int, tau: float) -> bool:
@@ -125,11 +127,11 @@ CLAIMS: dict[str, Claim] = {
     ),
     "similar_rates": Claim(
         "6.2, Figure 3", "similar convergence rates for these three different network sizes", "equivalent", "curves",
-        lambda d, p: evidence.size_pairs(d, p, SIMILAR), _figure3,
+        lambda d, p: evidence.size_pairs(d, p, SIMILAR), _figure3, (-SIMILAR, SIMILAR),
     ),
     "works_outside": Claim(
         "6.2", "settings violate the theoretical requirements, whereas LPI still performs well", "greater", "optima",
-        lambda d, p: evidence.rise(d, p, WORKS),
+        lambda d, p: evidence.rise(d, p, WORKS), marks=(WORKS,),
     ),
     "default_values": Claim(
         "3 (after eq. 13)", "the value of s^default does not affect our final convergence result", "equivalent",
@@ -140,11 +142,11 @@ CLAIMS: dict[str, Claim] = {
     ),
     "beyond_local": Claim(
         "6.1", "the optimal policy should depend on not only the local state", "exact", "losses",
-        lambda d, p: model_claims.local_loss(d, 0.0, evidence.RELEVANT),
+        lambda d, p: model_claims.local_loss(d, 0.0, evidence.RELEVANT), marks=(evidence.RELEVANT,),
     ),
     "large_local_loss": Claim(
         "6.1", "a large performance difference between small κ and the global optimal policy", "exact", "losses",
-        lambda d, p: model_claims.local_loss(d, evidence.RELEVANT, LARGE),
+        lambda d, p: model_claims.local_loss(d, evidence.RELEVANT, LARGE), marks=(LARGE,),
     ),
     "gap_decays": Claim(
         "3, Theorem 1", "an optimality gap that decays in κ (best κ-hop policies)", "exact", "losses",
@@ -183,7 +185,8 @@ def evaluate(
     Args:
         curves: columns of `results.COLUMNS`, of any number of readings.
         optima: reading, agents, tau, optimum, uniform: J of (2) of the centralised optimum and the uniform policy.
-        locality: p1_means, p2_means, agents, tau, kappa, loss: of the best κ-hop policy found.
+        locality: p1_means, p2_means, agents, tau, kappa, loss: of the best κ-hop policy found; with uniform_loss, that
+            of the uniform policy, the losses need no optima.
         acting: p1_means, p2_means, agents, agent, p_eff, protected, distance, probability, high: of the optimal policy.
         quantity: the column that counts as the regularised reward: reported or regularized.
         variant: curves of the same readings and seeds with another default state.
@@ -242,18 +245,21 @@ def _readings(curves, optima, locality, acting, variant, lengths, quantity, conv
     variants, many = _by_reading(variant), _by_reading(lengths)
     best = _by_reading(optima)
     for reading, rows in curves.groupby("reading"):
-        losses, acts = {}, None
+        losses, spans, acts = {}, {}, None
         convention = conventions.get(reading) or _shipped(reading)
         if convention is not None:
             if locality is not None:
                 for row in _of(locality, convention).itertuples():
-                    losses.setdefault((int(row.agents), float(row.tau)), {})[int(row.kappa)] = float(row.loss)
+                    point = int(row.agents), float(row.tau)
+                    losses.setdefault(point, {})[int(row.kappa)] = float(row.loss)
+                    if pd.notna(getattr(row, "uniform_loss", None)):
+                        spans[point] = float(row.uniform_loss)
             acts = None if acting is None else _of(acting, convention)
         optimum = best.get(reading)
         yield Data(
             reading, quantity, by_run(rows),
             optima={} if optimum is None else {(int(r["agents"]), float(r["tau"])): r for r in optimum.to_dict("records")},
-            losses=losses,
+            losses=losses, spans=spans,
             acting=None if acts is None or acts.empty else acts,
             variant=by_run(variants[reading]) if reading in variants else {},
             lengths=by_run(many[reading]) if reading in many else {},

@@ -80,6 +80,8 @@ class Data:
     optima: Mapping[Point, Mapping[str, float]] = field(default_factory=dict)
     losses: Mapping[Point, Mapping[int, float]] = field(default_factory=dict)
     """(agents, tau) -> kappa -> loss of the best kappa-hop policy"""
+    spans: Mapping[Point, float] = field(default_factory=dict)
+    """(agents, tau) -> loss of the uniform policy, as the table of the losses has it"""
     acting: pd.DataFrame | None = None
     variant: Mapping[tuple[int, float, int], pd.DataFrame] = field(default_factory=dict)
     """the same runs with another default state"""
@@ -96,7 +98,7 @@ class Data:
     def gap(self, point: Point) -> float | None:
         """J* - J of the uniform policy."""
         row = self.optima.get(point)
-        return None if row is None else row["optimum"] - row["uniform"]
+        return self.spans.get(point) if row is None else row["optimum"] - row["uniform"]
 
     def is_regularized(self, rows: pd.DataFrame) -> bool:
         """Whether the quantity is the J of (2), so that exact values are on its scale."""
@@ -221,13 +223,13 @@ def rise(data: Data, points: Iterable[Point], share: float) -> list[Sample | Mis
     """Share of J* - J of the uniform policy that the final policy has gained over the uniform one, by kappa."""
     found: list[Sample | Missing] = []
     for point in points:
-        gap = data.gap(point)
+        row = data.optima.get(point)
         for kappa in data.panels()[point]:
-            if gap is None:
+            if row is None:
                 found.append(Missing("needs the optimum (table optima)", *point, f"κ = {kappa}"))
                 continue
             _, curves = curves_of(data.runs[(*point, kappa)], "regularized")
-            gained = (curves[:, -1] - data.optima[point]["uniform"]) / gap
+            gained = (curves[:, -1] - row["uniform"]) / (row["optimum"] - row["uniform"])
             found.append(Sample(*point, f"κ = {kappa}", gained, "share of gap", threshold=share))
     return found
 

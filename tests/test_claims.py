@@ -46,6 +46,15 @@ def locality(losses, convention=("success", "success"), panels=SIZES):
     return pd.DataFrame(rows)
 
 
+def test_losses_with_that_of_the_uniform_policy_need_no_optimum():
+    base = table(EQUAL, SAME, panels=SIZES[:1])
+    losses = locality((0.13, 0.006, 3e-4, 0)).assign(uniform_loss=0.5)
+    found = claims.evaluate(base, locality=losses, claims=["beyond_local"])
+    assert set(found["verdict"]) == {SUPPORTED} and found["statistic"].to_numpy() == pytest.approx(0.26)
+    given = claims.evaluate(base, optima=optima(), locality=losses, claims=["beyond_local"])
+    assert given["statistic"].to_numpy() == pytest.approx(0.13)  # the reading's own optimum comes first
+
+
 def acting(by_p_eff, convention=("success", "success"), agents=5):
     """p_eff -> probability of acting at distance 1, 2, ... and, last, with no one infected; agents at the end: noise."""
     rows = []

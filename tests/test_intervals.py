@@ -30,6 +30,24 @@ def test_nominal_95_percent_intervals_cover_93_percent_at_ten_seeds(shape):
     assert 0.93 <= np.mean(covers) <= 0.97
 
 
+STRONGLY_SKEWED = {
+    "exponential": (lambda rng, shape: -rng.exponential(1, shape), -1.0),
+    "one run in ten fails": (lambda rng, shape: rng.normal(0, 1, shape) - 5 * (rng.random(shape) < 0.1), -0.5),
+}
+
+
+@pytest.mark.parametrize("shape", STRONGLY_SKEWED)
+def test_strong_skew_costs_coverage_of_a_mean_but_not_of_a_paired_difference(shape):
+    draw, mean = STRONGLY_SKEWED[shape]
+    one, other = draw(np.random.default_rng(8), (2, REPEATS, SEEDS))
+    covers = [found.low <= mean <= found.high for found in map(intervals.student, one)]
+    assert 0.87 <= np.mean(covers) <= 0.93
+    covers = [found.low <= 0 <= found.high for found in map(intervals.student, one - other)]
+    assert np.mean(covers) >= 0.94
+    covers = [found.low <= mean <= found.high for found in (intervals.bca(v, resamples=999) for v in one[:300])]
+    assert np.mean(covers) <= 0.93  # the bootstrap is no remedy
+
+
 def test_student_is_scipys():
     values = np.random.default_rng(0).normal(3, 2, 10)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
