@@ -366,11 +366,42 @@ def stationary(matrix: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(system, np.append(np.zeros(size), 1.0), rcond=None)[0]
 
 
-def td_limit(mdp, i: int, policy: list[dict], kappa: int, beta: int, tau: float, reward_at: str) -> dict:
-    """Where lines 1 to 5 of Algorithm 2 converge: line 4 in expectation over the stationary distribution is zero."""
+def passed(mdp, policy: list[dict], kappa: int, z: list[tuple], matrix: np.ndarray, length: int) -> np.ndarray:
+    """Mean distribution of z(0), ..., z(length - 1) from rho, which has one component."""
+    around = neighbourhoods(mdp, kappa)
+    here = np.array(
+        [
+            math.prod(
+                float(mdp.rho.marginals[i][0][s[i]]) * policy[i][restrict(s, around[i])][a[i]]
+                for i in range(mdp.agents)
+            )
+            for s, a in z
+        ]
+    )
+    total = np.zeros(len(z))
+    for _ in range(length):
+        total += here / length
+        here = here @ matrix
+    return total
+
+
+def td_limit(
+    mdp,
+    i: int,
+    policy: list[dict],
+    kappa: int,
+    beta: int,
+    tau: float,
+    reward_at: str,
+    episode_length: int | None = None,
+) -> dict:
+    """Where lines 1 to 5 of Algorithm 2 converge: line 4 in expectation over the stationary distribution is zero.
+
+    With an episode length, over the pairs that episodes from rho (of one component) pass through.
+    """
     n_i_kappa, n_i_beta = neighbourhoods(mdp, kappa)[i], neighbourhoods(mdp, beta)[i]
     z, matrix = pair_chain(mdp, policy, kappa)
-    weight = stationary(matrix)
+    weight = stationary(matrix) if episode_length is None else passed(mdp, policy, kappa, z, matrix, episode_length)
     keys = [(restrict(s, n_i_beta), restrict(a, n_i_beta)) for s, a in z]
     entries = {key: position for position, key in enumerate(dict.fromkeys(keys))}
     r_hat = np.array(
