@@ -20,6 +20,8 @@ CONFIRMING = tuple(range(10))
 EXPLORING = (1000, 1001)
 BUDGET = 1_000_000
 """Samples (TD updates of each agent) that a run of `screening` or `needed` may draw."""
+SHARES = (0.5, 0.9)
+"""Shares of the gap whose price in samples is measured."""
 LARGEST_BETA = 3
 """Of a beta beyond kappa: at n = 8, tables for beta = 4 would take gigabytes."""
 

@@ -20,11 +20,9 @@ import pandas as pd
 from scipy import stats
 
 from lpi.results import atomic_write
-from lpi.studies import BUDGET, FACTORS, STUDIES, chosen_study, environment_key, screened
+from lpi.studies import BUDGET, FACTORS, SHARES, STUDIES, chosen_study, environment_key, screened
 
 LEVEL = 0.95
-SHARES = (0.5, 0.9)
-"""Shares of the gap whose price in samples is measured."""
 UNREACHED = 10.0
 """What counts, in budgets, as the samples of a run of `screening` that does not reach a share within its budget."""
 QUANTITIES = ("closed", "unregularized_gain", "reported_gain", "visited_share", "entropy")
