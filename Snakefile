@@ -3,6 +3,7 @@
 #   train      one run of Localized Policy Iteration per (reading, n, kappa, tau, seed)
 #   aggregate  all runs of a reading as one tidy table of learning curves
 #   notebooks  figures 1 to 3 and the summary table, drawn by notebooks and rendered as HTML
+#   theory     the paper's theorems held against numbers: one table and one notebook
 #   publish    copies of these in the figures folder, with the configuration they come from
 from snakemake.utils import min_version
 
@@ -36,6 +37,7 @@ rule all:
         expand("<results>/{reading}/curves.csv", reading=EXPERIMENT.readings),
         expand("<results>/{reading}/notebooks/{name}.html", reading=EXPERIMENT.readings, name=NOTEBOOKS),
         expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
+        "<figures>/theory/provenance.json",
     message:
         "All figures, tables and notebooks"
 
@@ -44,6 +46,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/theory.smk"
 
 
 onsuccess:

@@ -99,9 +99,9 @@ def improvement_time(agents: int, kappa: int) -> dict:
 
 def exact_times() -> list[dict]:
     rows = []
-    for agents, repetitions in ((8, 5), (10, 1)):
+    for agents, kappas, repetitions in ((8, (0, 1, 2), 5), (10, (0, 1, 2, 3), 2)):
         mdp = spreading(agents)
-        for kappa in (1, 2):
+        for kappa in kappas:
             policy = perturbed(mdp, kappa, 0)
             lpi.exact.Evaluator(mdp, kappa).evaluate(policy, TAU)
             cold = least(lambda m=mdp, k=kappa, p=policy: lpi.exact.Evaluator(m, k).evaluate(p, TAU), repetitions)
@@ -111,12 +111,47 @@ def exact_times() -> list[dict]:
             others = iter([perturbed(mdp, kappa, seed) for seed in range(1, 1 + repetitions)])
             warm = least(lambda e=evaluator, o=others: e.evaluate(next(o), TAU, 1e-6), repetitions)
             rows.append(figure(f"exact evaluation, n = {agents}, kappa = {kappa}, next policy, to 1e-6", warm, "s"))
+    rows += [evaluation_memory(10, 2), *local_optimum_times(8, 3)]
     for agents in (8, 15):
         lpi.exact.optimum(spreading(4), TAU)
         mdp = spreading(agents)
         rows.append(
             figure(f"centralised optimum, n = {agents}", least(lambda m=mdp: lpi.exact.optimum(m, TAU), 1), "s")
         )
+    return rows
+
+
+def evaluation_memory(agents: int, kappa: int) -> dict:
+    """Of a process that evaluates one policy and does nothing else."""
+    code = (
+        "import resource, lpi; "
+        f"mdp = lpi.spreading_process(lpi.Network.named('line', {agents}), **{SETTINGS}); "
+        f"lpi.exact.evaluate(mdp, lpi.LocalPolicy.uniform(mdp, {kappa}), {TAU}); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    peak = float(output) * 1024 / 1e9
+    return figure(f"peak memory of an exact evaluation, n = {agents}, kappa = {kappa}, imports included", peak, "GB")
+
+
+def local_optimum_times(agents: int, most_kappa: int) -> list[dict]:
+    """The best kappa-hop policies of all kappas from all starts, and how much of the optimum they lose."""
+    lpi.exact.best_local_up_to(spreading(4), most_kappa, TAU)
+    mdp = spreading(agents)
+    best = lpi.exact.optimum(mdp, TAU).regularized
+    start = time.process_time()
+    found = lpi.exact.best_local_up_to(mdp, most_kappa, TAU)
+    spent = time.process_time() - start
+    rows = [
+        figure(
+            f"best kappa-hop policies, n = {agents}, kappa = 0..{most_kappa}, {len(found[-1].starts)} starts",
+            spent,
+            "s",
+        )
+    ]
+    for kappa, solution in enumerate(found):
+        name = f"loss of the best kappa-hop policy, n = {agents}, kappa = {kappa}"
+        rows.append(figure(name, best - solution.regularized, "regularised reward"))
     return rows
 
 

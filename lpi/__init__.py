@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lpi import exact, simulation
+    from lpi import bounds, exact, simulation, theory
     from lpi.algorithm import TrainingResult, train
     from lpi.config import ConfigError, EnvironmentConfig, ReportingConfig, TrainingConfig
     from lpi.mdp import InitialDistribution, NetworkedMDP
@@ -30,7 +30,7 @@ _HOME = {
     "spreading_process": "spreading",
     "train": "algorithm",
 }
-_MODULES = ("exact", "simulation")
+_MODULES = ("bounds", "exact", "simulation", "theory")
 __all__ = [*_HOME, *_MODULES]
 
 

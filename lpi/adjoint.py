@@ -14,10 +14,13 @@ from lpi.elimination import differentiate, elimination, spread, tape_begins
 from lpi.evaluation import policy_row_offsets
 from lpi.joint_chain import Plan, average_component, joint_order
 from lpi.joint_values import Evaluator
-from lpi.krylov import Invariant, absolute_sum, constants, gmres
+from lpi.krylov import Invariant, absolute_sum, basis_space, constants, gmres
 from lpi.mdp import NetworkedMDP
 from lpi.memory import EXACT_LIMIT
 from lpi.policy import LocalPolicy, policy_index
+
+STATE_BYTES = 230
+"""Bytes for each joint state that an `Adjoint` needs besides its evaluator: 25 in single, 16 in double precision."""
 
 
 class ActionValues(NamedTuple):
@@ -57,6 +60,7 @@ class Adjoint:
         self._mdp, self._evaluator, self._plan = mdp, evaluator, evaluator.plan
         self._index = policy_index(mdp, kappa)
         self._start = self._plan.rho.ravel().copy()
+        self._basis = basis_space(len(self._start))
         component = _Transposed(self._plan._replace(inner=elimination((), ()), ranks=1), np.zeros(0), mdp.gamma)
         ranks = self._plan.ranks
 
@@ -75,7 +79,7 @@ class Adjoint:
         kernel = np.ascontiguousarray(self._evaluator.kernel(flat_policy)[::2])
         operator = _Transposed(self._plan, kernel, mdp.gamma)
         target, limit = (1 - mdp.gamma) * self._plan.rho.ravel(), tolerance * (1 - mdp.gamma)
-        self._start, _, _ = gmres(operator, target, self._start, limit, self._component, absolute_sum)
+        self._start, _, _ = gmres(operator, target, self._start, limit, self._component, absolute_sum, self._basis)
         return self._start.reshape(self._plan.ranks, -1)
 
     def action_values(self, flat_policy: np.ndarray, values: np.ndarray, occupancy: np.ndarray) -> ActionValues:
@@ -99,7 +103,7 @@ def occupancy(
     Raises:
         ValueError: the joint state space does not fit in memory.
     """
-    adjoint = Adjoint(mdp, policy.kappa, Evaluator(mdp, policy.kappa, memory_limit))
+    adjoint = Adjoint(mdp, policy.kappa, Evaluator(mdp, policy.kappa, memory_limit, more=STATE_BYTES))
     result = np.empty(mdp.joint_states)
     result[joint_order(mdp)] = adjoint.occupancy(policy.flat(), tolerance)
     return result

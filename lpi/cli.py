@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, optimum, and the steps of the workflow."""
+"""The command line: train, evaluate, optimum, theory, and the steps of the workflow."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lpi.config import (
     LARGEST_SEED,
@@ -24,7 +25,12 @@ from lpi.config import (
     resolve,
 )
 
+if TYPE_CHECKING:
+    from lpi.algorithm import TrainingResult
+    from lpi.policy import LocalPolicy
+
 _EPISODES = "4000"  # of `lpi evaluate` where the exact value does not fit
+_MDPS = "200"  # of `lpi theory`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,9 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--reading", default="working", help=f"one of {', '.join(READINGS)}; default working")
     train.add_argument("--custom", action="store_true", help="the reading is a name of your own: start from defaults")
     train.add_argument("--kappa", help="hops that a policy sees")
-    train.add_argument("--seed", default="0", help="seed of the run")
-    train.add_argument("--output", required=True, type=Path, help="CSV to write")
-    train.add_argument("--policy", type=Path, help="also write the final policy to this .npz")
+    train.add_argument("--seed", nargs="+", default=["0"], help="seed of the run, or of several runs one after another")
+    train.add_argument("--output", nargs="+", required=True, type=Path, help="CSV to write, one for each seed")
+    train.add_argument("--policy", nargs="+", type=Path, help="also write the final policy to this .npz, as --output")
+    train.add_argument("--reference", type=Path, help="what lpi reference wrote; read only where J is simulated")
     train.add_argument("--quiet", action="store_true", help="no progress bar")
     train.set_defaults(run=_train)
     _add_environment(train)
@@ -90,6 +97,19 @@ def _parser() -> argparse.ArgumentParser:
     optimum = commands.add_parser("optimum", help="J of the centralised optimum, as JSON")
     optimum.set_defaults(run=_optimum)
     _add_environment(optimum)
+
+    reference = commands.add_parser("reference", help="what simulations of J share, which takes seconds, as a file")
+    reference.add_argument("--reading", default="working", help=f"one of {', '.join(READINGS)}; default working")
+    reference.add_argument("--custom", action="store_true", help="as in lpi train")
+    reference.add_argument("--output", required=True, type=Path, help=".npz to write")
+    reference.set_defaults(run=_reference)
+    _add_environment(reference)
+    theory = commands.add_parser("theory", help="the paper's theorems against numbers, as CSV")
+    theory.add_argument("--output", required=True, type=Path, help="CSV to write")
+    theory.add_argument("--mdps", default=_MDPS, help=f"random MDPs that the statements are tried on; default {_MDPS}")
+    theory.add_argument("--seed", default="0", help="seed of the random MDPs")
+    theory.set_defaults(run=_theory)
+    _add_environment(theory)
 
     aggregate = commands.add_parser("aggregate", help="join runs into one tidy CSV, checked")
     aggregate.add_argument("runs", nargs="+", type=Path)
@@ -148,17 +168,38 @@ def _mdp(settings: Settings):
 
 
 def _train(options: argparse.Namespace) -> None:
-    settings, seed = _settings(options), _integer("seed", options.seed, 0, LARGEST_SEED)
-    _check_outputs(output=options.output, policy=options.policy)
+    settings, seeds = _settings(options), _seeds(options)
+    policies = options.policy or [None] * len(seeds)
+    inputs = () if options.reference is None else (options.reference,)
+    _check_outputs(inputs, output=options.output, policy=options.policy)
     from lpi.memory import check_memory
 
     check_memory(settings)
     from lpi.algorithm import train
+
+    mdp, training, reporting = _mdp(settings), settings.training, settings.reporting
+    known = None
+    if not reporting.exact(mdp.joint_states):
+        from lpi import reference
+
+        if options.reference is None:
+            known = reference.reference(mdp, training.tau)
+        else:
+            known = reference.load(options.reference, mdp, training.tau)
+    with _Progress(training.outer_loops * len(seeds), options.quiet) as progress:
+        for seed, output, policy in zip(seeds, options.output, policies, strict=True):
+            result = train(mdp, training, seed, reporting, progress, known)
+            _write_run(options.reading, settings, seed, result, output)
+            if policy is not None:
+                _write_policy(result.policy, policy, output)
+
+
+def _write_run(reading: str, settings: Settings, seed: int, result: TrainingResult, output: Path) -> None:
     from lpi.results import write_rows
 
     training, environment = settings.training, settings.environment
     run = {
-        "reading": options.reading,
+        "reading": reading,
         "graph": environment.graph,
         "agents": environment.agents,
         "kappa": training.kappa,
@@ -166,17 +207,38 @@ def _train(options: argparse.Namespace) -> None:
         "tau": training.tau,
         "seed": seed,
     }
-    with _Progress(training.outer_loops, options.quiet) as progress:
-        result = train(_mdp(settings), training, seed, settings.reporting, progress)
-    write_rows(options.output, [{**run, **record._asdict()} for record in result.records])
-    if options.policy is not None:
-        try:
-            result.policy.save(options.policy)
-        except OSError as error:
-            raise ConfigError(
-                f"policy: {str(options.policy)!r} could not be written ({error.strerror}); "
-                f"{str(options.output)!r} was written"
-            ) from error
+    write_rows(output, [{**run, **record._asdict()} for record in result.records])
+
+
+def _write_policy(policy: LocalPolicy, path: Path, output: Path) -> None:
+    try:
+        policy.save(path)
+    except OSError as error:
+        raise ConfigError(
+            f"policy: {str(path)!r} could not be written ({error.strerror}); {str(output)!r} was written"
+        ) from error
+
+
+def _seeds(options: argparse.Namespace) -> list[int]:
+    """The seeds of `lpi train`, as many as there are files to write."""
+    seeds = [_integer("seed", text, 0, LARGEST_SEED) for text in options.seed]
+    for position, seed in enumerate(seeds):
+        if seed in seeds[:position]:
+            raise ConfigError(f"seed: {seed} is there twice; different integers")
+    for key in ("output", "policy"):
+        files = getattr(options, key)
+        if files is not None and len(files) != len(seeds):
+            raise ConfigError(f"{key}: {len(files)} files are not allowed with {len(seeds)} seeds; one for each")
+    return seeds
+
+
+def _reference(options: argparse.Namespace) -> None:
+    settings = _settings(options)
+    _check_outputs(output=options.output)
+    from lpi import reference
+
+    mdp, tau = _mdp(settings), settings.training.tau
+    reference.save(options.output, mdp, tau, reference.reference(mdp, tau))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -211,7 +273,24 @@ def _optimum(options: argparse.Namespace) -> None:
     from lpi import exact
 
     found = exact.optimum(_mdp(settings), settings.training.tau)
-    _print(settings, found, "exact", error_bound=found.error_bound)
+    _print(settings, found, found.method, error_bound=found.error_bound)
+
+
+def _theory(options: argparse.Namespace) -> None:
+    settings, seed = _settings(options), _integer("seed", options.seed, 0, LARGEST_SEED)
+    mdps = _integer("mdps", options.mdps, 1)
+    if settings.training.tau == 0:
+        raise ConfigError("tau: 0.0 is not allowed; a number > 0, the theorems are about the regularised reward")
+    _check_outputs(output=options.output)
+    from lpi import theory_table
+
+    environment = settings.environment
+    chosen = options.p1_means, options.p2_means
+    given = any(chosen) or any(text.split("=")[0].strip() in ("p1_means", "p2_means") for text in options.assignments)
+    conventions = ((environment.p1_means, environment.p2_means),) if given else theory_table.CONVENTIONS
+    asked = options.agents is not None or any(text.split("=")[0].strip() == "agents" for text in options.assignments)
+    rows = theory_table.build(settings, environment.agents if asked else None, seed, mdps, conventions)
+    theory_table.write(options.output, rows)
 
 
 def _print(settings: Settings, found, method: str, **more) -> None:
@@ -284,15 +363,15 @@ def _check_name(reading: str) -> None:
         )
 
 
-def _check_outputs(inputs: Iterable[Path] = (), **outputs: Path | None) -> None:
+def _check_outputs(inputs: Iterable[Path] = (), **outputs: Path | Sequence[Path] | None) -> None:
     """Every output can be written and is neither an input nor another output; said before hours of computing."""
     taken = {os.path.realpath(path): "an input" for path in inputs}
-    for option, path in outputs.items():
-        if path is None:
-            continue
-        other = taken.setdefault(os.path.realpath(path), f"--{option}")
-        if other != f"--{option}":
+    named = [(option, [paths] if isinstance(paths, Path) else paths or []) for option, paths in outputs.items()]
+    for option, path in [(option, path) for option, paths in named for path in paths]:
+        other = taken.get(os.path.realpath(path))
+        if other is not None:
             raise ConfigError(f"{option}: {str(path)!r} is not allowed; a file other than {other}, which this is")
+        taken[os.path.realpath(path)] = f"--{option}"
         # a device or a pipe would be replaced by a file
         if not path.parent.is_dir() or (path.exists() and not path.is_file()):
             raise ConfigError(f"{option}: {str(path)!r} is not allowed; a file in a folder that exists")

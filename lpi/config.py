@@ -176,7 +176,7 @@ class ReportingConfig(_Checked):
         of=("auto", "exact", "monte_carlo"),
     )
     exact_states: int = _setting(
-        65_536, "Largest number of joint states that auto evaluates exactly.", "ours", "integer", low=1
+        4**10, "Largest number of joint states that auto evaluates exactly.", "ours", "integer", low=1
     )
     evaluation_episodes: int = _setting(250, "Episodes of a simulated J.", "never given", "integer", low=2)
     entropy_weight: str = _setting(
@@ -185,6 +185,11 @@ class ReportingConfig(_Checked):
         "section 2.2: n tau; code may differ",
         of=("network", "agent"),
     )
+
+    def exact(self, joint_states: int) -> bool:
+        """Whether J of an MDP with so many joint states is computed exactly."""
+        within = joint_states <= self.exact_states
+        return {"exact": True, "monte_carlo": False, "auto": within}[self.evaluation]
 
 
 SECTIONS = (EnvironmentConfig, TrainingConfig, ReportingConfig)

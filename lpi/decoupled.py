@@ -7,11 +7,13 @@ states.  The centralised optimum is such a policy: reward and entropy in (2) are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
-from lpi.component import Component, states_of, sum_by_label
+from lpi.component import Component, autonomous_component, independent_ranks, states_of, sum_by_label
 from lpi.elementary import exponentials, logarithms
 from lpi.elimination import averaged, elimination, probabilities
 from lpi.krylov import constants, gmres
@@ -20,17 +22,38 @@ from lpi.memory import EXACT_LIMIT
 from lpi.network import digits, extended_index
 
 _MOST_ITERATIONS = 100
+_FIRST_TOLERANCE = 1e-4  # of the first policy's values
+_LOOSENESS = 1e-4  # tolerance of the next policy's values, as a share of this one's distance from the optimum
 _ENTRY_BYTES = 400  # of the solver's vectors and the averages' work space, per (component value, rank)
 
 
 class Solution(NamedTuple):
     """The optimal policy, agent by agent, and its J."""
 
+    regularized: float  # J of the policy under rho with the entropy weight of (2)
+    unregularized: float  # likewise with tau = 0
+    error_bound: float  # on the policy's values, and on how far the optimum's regularised J may be above
+    policy: tuple[np.ndarray, ...]  # per agent, (joint component values, ranks_i, |A_i|) or (joint states, |A_i|)
+    iterations: int  # of policy iteration
+    method: str  # "decoupled" or "joint": over which of the two kinds of states the policy is a table
+
+
+class DecoupledValues(NamedTuple):
+    """Values of a policy, agent by agent; the quantities of (2) are the means over agents.
+
+    An agent's regularised value is its reward part plus n * tau times its entropy part, and so is its advantage.
+    Advantages are Q_i - V_i with the Q_i of (6), which leaves out the entropy of the present step: for any policy pi,
+    J(pi) - J is the mean over agents of the discounted sum, under pi, of the advantage and n * tau * the entropy of
+    pi_i.  Of the policy itself the advantages therefore average to minus that entropy, not to 0.
+    """
+
     regularized: float  # J under rho with the entropy weight of (2)
     unregularized: float
     error_bound: float  # on both
-    policy: tuple[np.ndarray, ...]  # per agent, shape (joint component values, ranks_i, |A_i|)
-    iterations: int  # of policy iteration
+    rewards: tuple[np.ndarray, ...]  # discounted own reward per agent, shape (joint component values, ranks_i)
+    entropies: tuple[np.ndarray, ...]  # discounted own entropy, same shapes
+    reward_advantage: tuple[np.ndarray, ...]  # per agent, shape (joint component values, ranks_i, |A_i|)
+    entropy_advantage: tuple[np.ndarray, ...]  # same shapes
 
 
 class UniformValues(NamedTuple):
@@ -70,80 +93,113 @@ class DecoupledProblem:
     def evaluate_uniform(self, tolerance: float) -> UniformValues:
         """Values of the uniform policy, each within `tolerance`."""
         policy = tuple(np.full(reward.shape, 1 / reward.shape[2]) for reward in self._rewards)
-        zero = [np.zeros(reward.shape[:2]) for reward in self._rewards]
-        values, _ = self._evaluate(policy, zero, tolerance, None)
-        q = self._q(values[0])
-        advantage = tuple(table - self._block(values[0], i)[..., None] for i, table in enumerate(q))
-        return UniformValues(self._under_rho(values[0]), advantage)
+        reward, _ = self._stage(policy)
+        values, _ = self._solve(self._operator(policy), reward, tolerance, np.zeros_like(reward))
+        q = self._q(values, self._rewards)
+        advantage = tuple(table - self._block(values, i)[..., None] for i, table in enumerate(q))
+        return UniformValues(self._under_rho(values), advantage)
+
+    def evaluate(self, policy: Sequence[np.ndarray], tau: float, tolerance: float = 1e-9) -> DecoupledValues:
+        """Values and advantages of a policy that reads the component of all agents and the own rank.
+
+        Args:
+            policy: per agent, shape (joint component values, ranks_i, |A_i|), as in `Solution.policy`.
+            tau: entropy weight.
+            tolerance: on the discounted rewards and entropies of each agent.
+
+        Raises:
+            ValueError: a table of another shape.
+        """
+        self._check_policy(policy)
+        operator = self._operator(policy)
+        solved = [self._solve(operator, target, tolerance, np.zeros_like(target)) for target in self._stage(policy)]
+        values, bounds = zip(*solved, strict=True)
+        weight, everyone = self._mdp.agents * tau, range(self._mdp.agents)
+        blocks = [tuple(self._block(part, i) for i in everyone) for part in values]
+        nothing = [np.zeros_like(reward) for reward in self._rewards]
+        q = self._q(values[0], self._rewards), self._q(values[1], nothing)
+        advantages = [
+            tuple(table - block[..., None] for table, block in zip(*pair, strict=True))
+            for pair in zip(q, blocks, strict=True)
+        ]
+        unregularized = self._under_rho(values[0])
+        regularized = unregularized + weight * self._under_rho(values[1])
+        return DecoupledValues(regularized, unregularized, bounds[0] + weight * bounds[1], *blocks, *advantages)
 
     def optimum(self, tau: float, tolerance: float) -> Solution:
         """Soft policy iteration (Algorithm 3 on each small problem); greedy for tau = 0.
 
-        Stops when the error bound by the contraction of (7) is below `tolerance`.
+        Early policies are evaluated as well as their distance from the optimum deserves.  For any values V,
+        J* - J(V) <= max(T V - V) / (1 - gamma), by the contraction of (7): no evaluation error spoils the bound.
         """
         mdp = self._mdp
         weight = mdp.agents * tau
         policy = tuple(np.full(reward.shape, 1 / reward.shape[2]) for reward in self._rewards)
-        values = None
+        total, limit, least = None, _FIRST_TOLERANCE, tolerance / 4
         for iteration in range(1, _MOST_ITERATIONS + 1):
-            entropy = [_entropy(table) for table in policy]
-            values, bound = self._evaluate(policy, entropy, tolerance / 2, values)
-            total = values[0] + weight * values[1]
-            q = self._q(total)
-            improvement = 0.0
-            improved = []
-            for i, table in enumerate(q):
+            operator, (reward, entropy) = self._operator(policy), self._stage(policy)
+            target = reward + weight * entropy
+            start = np.zeros_like(target) if total is None else total
+            total, bound = self._solve(operator, target, max(limit, least), start)
+            gap, improved = 0.0, []
+            for i, table in enumerate(self._q(total, self._rewards)):
                 best, value = _soft_maximum(table, weight)
-                improvement = max(improvement, float((value - self._block(total, i)).max()))
+                gap = max(gap, float((value - self._block(total, i)).max()) / (1 - mdp.gamma))
                 improved.append(best)
-            if improvement / (1 - mdp.gamma) <= tolerance:
-                unregularized = self._under_rho(values[0])
-                return Solution(
-                    unregularized + weight * self._under_rho(values[1]), unregularized,
-                    bound * (1 + weight) + improvement / (1 - mdp.gamma), policy, iteration,
-                )  # fmt: skip
-            policy = tuple(improved)
-        raise ArithmeticError(f"policy iteration: improvement {improvement:.3g} after {_MOST_ITERATIONS} iterations")
+            if gap + bound <= tolerance:
+                regularized = unregularized = self._under_rho(total)
+                if weight > 0:
+                    rewards, reward_bound = self._solve(operator, reward, least, total)
+                    bound, unregularized = max(bound, reward_bound), self._under_rho(rewards)
+                return Solution(regularized, unregularized, gap + bound, policy, iteration, "decoupled")
+            policy, limit = tuple(improved), _LOOSENESS * gap
+        raise ArithmeticError(f"policy iteration: {gap:.3g} from the optimum after {_MOST_ITERATIONS} iterations")
 
-    def _evaluate(self, policy, entropy, tolerance: float, start):
-        """Discounted own reward and own entropy of every agent, each (joint, all ranks), and the error bound."""
-        joint, gamma = self._joint, self._mdp.gamma
-        kinds = {}
-        for kind in (np.float64, np.float32):
-            kinds[kind] = [
-                _mix(table, kernel[rows]).astype(kind)
-                for table, kernel, rows in zip(policy, self._kernels, self._rows, strict=True)
-            ]
+    def _stage(self, policy) -> tuple[np.ndarray, np.ndarray]:
+        """Expected own reward and own entropy of every agent, each (joint, all ranks)."""
+        rewards = [_inner(table, reward) for table, reward in zip(policy, self._rewards, strict=True)]
+        return np.concatenate(rewards, axis=1), np.concatenate([_entropy(table) for table in policy], axis=1)
+
+    def _operator(self, policy):
+        """I - gamma P under a policy, of float64 and of float32, on flat (joint, all ranks)."""
+        joint, own = self._joint, np.diff(self._columns)
+        rows = [
+            _mix(table, kernel[rows]).reshape(joint, -1)
+            for table, kernel, rows in zip(policy, self._kernels, self._rows, strict=True)
+        ]
+        kernels = {kind: np.concatenate(rows, axis=1, dtype=kind) for kind in (np.float64, np.float32)}
 
         def operator(flat):
-            kernels = kinds[flat.dtype.type]
-            following = self._expect(flat).reshape(joint, -1)
-            result = flat.reshape(joint, -1).copy()
-            for i, kernel in enumerate(kernels):
-                here = slice(self._columns[i], self._columns[i + 1])
-                result[:, here] -= flat.dtype.type(gamma) * _contract(kernel, following[:, here])
-            return result.ravel()
+            kind = flat.dtype.type
+            return _apply(flat, self._expect(flat), kernels[kind], own, kind(self._mdp.gamma))
 
-        own = np.concatenate([_inner(t, r) for t, r in zip(policy, self._rewards, strict=True)], axis=1)
-        targets, solved, bound = (own, np.concatenate(entropy, axis=1)), [], 0.0
-        for k, target in enumerate(targets):
-            first = np.zeros(target.size) if start is None else start[k].ravel()
-            limit = tolerance * (1 - gamma)
-            values, residual, _ = gmres(operator, target.ravel(), first, limit, constants(gamma, 1))
-            solved.append(values.reshape(joint, -1))
-            bound = max(bound, residual / (1 - gamma))
-        return solved, bound
+        return operator
 
-    def _q(self, values: np.ndarray) -> list[np.ndarray]:
-        """r_i + gamma E[V_i(s')], eq. (6), per agent, shape (joint, ranks_i, |A_i|)."""
+    def _solve(self, operator, target, tolerance: float, start) -> tuple[np.ndarray, float]:
+        """Discounted sums of `target` (joint, all ranks), and their error bound."""
+        gamma = self._mdp.gamma
+        found, residual, _ = gmres(
+            operator, target.ravel(), start.ravel(), tolerance * (1 - gamma), constants(gamma, 1)
+        )
+        return found.reshape(target.shape), residual / (1 - gamma)
+
+    def _q(self, values: np.ndarray, rewards: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """rewards_i + gamma E[values_i(s')], as in (6), per agent, shape (joint, ranks_i, |A_i|)."""
         following = self._expect(values.ravel()).reshape(self._joint, -1)
         tables = []
-        for i, (reward, kernel) in enumerate(zip(self._rewards, self._kernels, strict=True)):
+        for i, (reward, kernel) in enumerate(zip(rewards, self._kernels, strict=True)):
             q = reward.copy()
             for a in range(q.shape[2]):
                 q[..., a] += self._mdp.gamma * _contract(kernel[:, :, a][self._rows[i]], self._block(following, i))
             tables.append(q)
         return tables
+
+    def _check_policy(self, policy: Sequence[np.ndarray]) -> None:
+        shapes = [reward.shape for reward in self._rewards]
+        if [np.shape(table) for table in policy] != shapes:
+            raise ValueError(
+                f"policy: tables of shapes {[np.shape(table) for table in policy]} are not allowed; {shapes}"
+            )
 
     def _block(self, values: np.ndarray, agent: int) -> np.ndarray:
         return values[:, self._columns[agent] : self._columns[agent + 1]]
@@ -153,6 +209,18 @@ class DecoupledProblem:
         return sum(float((self._rho[i] * self._block(values, i)).sum()) for i in range(self._mdp.agents)) / len(
             self._rho
         )
+
+
+def decoupled_problem(mdp: NetworkedMDP) -> DecoupledProblem | None:
+    """The small problems of an MDP, or None if it does not decouple given an autonomous component.
+
+    Raises:
+        ValueError: the MDP decouples, but its tables do not fit in memory.
+    """
+    component = autonomous_component(mdp)
+    if component is None or not independent_ranks(mdp, component):
+        return None
+    return DecoupledProblem(mdp, component)
 
 
 def _check_size(mdp: NetworkedMDP, component: Component) -> None:
@@ -208,6 +276,24 @@ def _contract(kernel: np.ndarray, values: np.ndarray) -> np.ndarray:
     for rank in range(1, kernel.shape[2]):
         total += kernel[:, :, rank] * values[:, None, rank]
     return total
+
+
+@njit(cache=True, error_model="numpy")
+def _apply(values, following, kernel, own, gamma):
+    """values - gamma E[following at the next rank]; `own` are the agents' numbers of ranks, a kernel block each."""
+    result = np.empty_like(values)
+    begin = 0
+    for c in range(len(kernel)):
+        k = 0
+        for ranks in own:
+            for y in range(ranks):
+                total = kernel[c, k] * following[begin]
+                for rank in range(1, ranks):
+                    total += kernel[c, k + rank] * following[begin + rank]
+                result[begin + y] = values[begin + y] - gamma * total
+                k += ranks
+            begin += ranks
+    return result
 
 
 def _component_expectation(mdp: NetworkedMDP, component: Component, columns: int):

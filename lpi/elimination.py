@@ -28,18 +28,25 @@ class Elimination(NamedTuple):
     largest: int  # entries of the largest table on the way, the one that is averaged included
 
 
-def elimination(depends: Sequence[Sequence[int]], sizes: Sequence[int]) -> Elimination:
-    """Plan for averaging over v_0', v_1', ... where v_k' depends on the variables `depends[k]`."""
+def elimination(
+    depends: Sequence[Sequence[int]], sizes: Sequence[int], present: Sequence[int] | None = None
+) -> Elimination:
+    """Plan for averaging over v_0', v_1', ... where v_k' depends on the variables `depends[k]`.
+
+    `sizes` are the numbers of next values, `present` those of present values (default: the same): more variables than
+    have next values where something else is read, such as actions; 1 for a variable whose value is fixed.
+    """
     n = len(depends)
-    default = [0] * n
-    depends = [tuple(j for j in around if sizes[j] > 1) for around in depends]
+    present = sizes if present is None else present
+    default = [0] * len(present)
+    depends = [tuple(j for j in around if present[j] > 1) for around in depends]
     read: tuple[int, ...] = ()
     step, source_row, kernel_row, rest = [0], [], [], []
     variables = [k for k in range(n) if sizes[k] > 1]
     for k in variables:
         after = tuple(sorted({*read, *depends[k]}))
-        source_row.append(extended_index(after, read, sizes, default))
-        kernel_row.append(extended_index(after, depends[k], sizes, default))
+        source_row.append(extended_index(after, read, present, default))
+        kernel_row.append(extended_index(after, depends[k], present, default))
         step.append(step[-1] + len(source_row[-1]))
         rest.append(int(np.prod(sizes[k + 1 :])))
         read = after

@@ -1,17 +1,21 @@
 """Exact values, the centralised optimum and the best kappa-hop policies: the public face of the exact solvers.
 
 `evaluate` (lpi.joint_values) is (2)-(6) of a policy, `occupancy` (lpi.adjoint) its discounted state distribution,
-`optimum` the centralised optimum, `best_local` (lpi.local_optimum) the best kappa-hop policy found.
+`policy_iteration` (lpi.iteration) Algorithm 3, `optimum` the centralised optimum, `best_local` (lpi.local_optimum) the
+best kappa-hop policy found.
 """
 
 from __future__ import annotations
 
+import math
+
 from lpi.adjoint import occupancy
-from lpi.component import autonomous_component, independent_ranks
-from lpi.decoupled import DecoupledProblem, Solution
+from lpi.decoupled import Solution, decoupled_problem
+from lpi.iteration import joint_optimum, policy_iteration
 from lpi.joint_values import Evaluation, Evaluator, evaluate, fits
 from lpi.local_optimum import LocalOptimum, best_local, best_local_up_to, lifted, truncated_optimum
 from lpi.mdp import NetworkedMDP
+from lpi.memory import EXACT_LIMIT
 
 __all__ = [
     "Evaluation",
@@ -25,19 +29,23 @@ __all__ = [
     "lifted",
     "occupancy",
     "optimum",
+    "policy_iteration",
     "truncated_optimum",
 ]
 
 
-def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9) -> Solution:
-    """The centralised optimum of (2) and its J under rho, for MDPs that decouple given an autonomous component.
+def optimum(mdp: NetworkedMDP, tau: float, tolerance: float = 1e-9, memory_limit: int = EXACT_LIMIT) -> Solution:
+    """The centralised optimum of (2) and its J under rho; tau = 0 is allowed.
+
+    From n small problems where the MDP decouples given an autonomous component (`lpi.decoupled`), elsewhere by
+    Algorithm 3 on the joint states (`lpi.iteration`).  `Solution.method` says which, and `Solution.error_bound` how far
+    the optimum may be above; with the second method that includes the distance to an upper bound, the best joint policy.
+    `memory_limit` (bytes) is the second method's; the first has `lpi.memory.EXACT_LIMIT`.
 
     Raises:
-        ValueError: the MDP has no such component, or a negative tau.
+        ValueError: a negative tau, or neither method fits in memory.
     """
-    if not tau >= 0:
+    if not 0 <= tau < math.inf:
         raise ValueError(f"tau: {tau} is not allowed; a number >= 0")
-    component = autonomous_component(mdp)
-    if component is None or not independent_ranks(mdp, component):
-        raise ValueError("optimum: this MDP does not decouple given an autonomous component; no method for it yet")
-    return DecoupledProblem(mdp, component).optimum(tau, tolerance)
+    problem = decoupled_problem(mdp)
+    return joint_optimum(mdp, tau, tolerance, memory_limit) if problem is None else problem.optimum(tau, tolerance)

@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 
 from lpi.config import (
     LARGEST_SEED,
+    LOCAL_STATES,
     READINGS,
     SETTINGS,
     ConfigError,
+    ReportingConfig,
     Settings,
     allowed,
     check_setting,
@@ -70,6 +72,11 @@ KEYS = {
         f"a list of different integers >= 0 and <= {LARGEST_SEED}",
         list(range(10)),
     ),
+    "seeds_per_job": Key(
+        "Width of the blocks of seeds 0.., that one job trains together; results do not depend on it.",
+        "an integer >= 1",
+        5,
+    ),
     "figures": Key(
         "Panels of the figures, one for each number of agents and each tau; a figure that is null is not drawn.",
         f"a mapping from {', '.join(FIGURES)} to {{agents: list, taus: list}} or null, with at least one figure",
@@ -115,6 +122,7 @@ class Experiment:
     custom_readings: Mapping[str, Mapping[str, Any]]
     kappas: tuple[int, ...]
     seeds: tuple[int, ...]
+    seeds_per_job: int
     figures: Mapping[str, Panels]
     settings: Mapping[str, Any]
     results_folder: str
@@ -126,6 +134,24 @@ class Experiment:
         """Every (n, kappa, tau) that some figure shows, each once."""
         panels = [(n, tau) for figure in self.figures.values() for n in figure.agents for tau in figure.taus]
         return tuple(Point(n, kappa, tau) for n, tau in dict.fromkeys(panels) for kappa in self.kappas)
+
+    @cached_property
+    def batches(self) -> dict[str, tuple[int, ...]]:
+        """The seeds that one job trains, by a name for them; blocks of numbers, so that a seed stays in its own."""
+        batches: dict[str, tuple[int, ...]] = {}
+        for seed in sorted(self.seeds):
+            first = seed - seed % self.seeds_per_job
+            name = f"{first}-{first + self.seeds_per_job - 1}"
+            batches[name] = (*batches.get(name, ()), seed)
+        return batches
+
+    def simulated(self, reading: str, agents: int) -> bool:
+        """Whether J of the runs of a reading with so many agents is simulated."""
+        return not self._reporting[reading].exact(LOCAL_STATES**agents)
+
+    @cached_property
+    def _reporting(self) -> dict[str, ReportingConfig]:
+        return {reading: self.resolve(reading, self.points[0]).reporting for reading in self.readings}
 
     def resolve(self, reading: str, point: Point) -> Settings:
         """All settings of the runs of a reading at a point of the grid."""
@@ -188,6 +214,7 @@ def load(config: Mapping[str, Any]) -> Experiment:
         custom_readings=custom,
         kappas=_values("kappas", "kappa", values["kappas"]),
         seeds=_seeds(values["seeds"]),
+        seeds_per_job=_at_least_one("seeds_per_job", values["seeds_per_job"]),
         figures=_figures(values["figures"]),
         settings=_settings("settings", values["settings"]),
         results_folder=_folder("results_folder", values["results_folder"]),
@@ -330,6 +357,12 @@ def _folder(where: str, value: Any) -> str:
 
 def _positive(where: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise _refused_key(where, value)
+    return value
+
+
+def _at_least_one(where: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise _refused_key(where, value)
     return value
 

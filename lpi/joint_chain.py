@@ -70,9 +70,9 @@ class Operator:
         return _apply(self._plan, values, *self._work[values.dtype.type])
 
 
-def memory(mdp: NetworkedMDP, kappa: int, limit: int, solves: int = 1) -> int:
-    """Bytes: the vectors of the solver (start and solution of every further solve), then the tables of the policy."""
-    needed = exact_memory(mdp.joint_states) + (solves - 1) * 2 * 2 * 8 * mdp.joint_states
+def memory(mdp: NetworkedMDP, kappa: int, limit: int, more: int = 0) -> int:
+    """Bytes: the vectors of the solver, `more` for each joint state, then the tables of the policy."""
+    needed = exact_memory(mdp.joint_states) + more * mdp.joint_states
     if needed > limit:
         return needed
     component = _component(mdp)
@@ -230,15 +230,19 @@ def stage_sums(plan, stage, offset, first, last):
         stage: shape (rows of all agents' policy tables, 2); `offset` (n,) is where each agent's rows begin.
     """
     width = 2 * plan.components
-    result = np.zeros(plan.ranks * width)
+    begin = np.zeros(last - first + 1, dtype=np.int64)
+    begin[1:] = np.cumsum(plan.rows[first:last])
+    own = np.empty((begin[-1], width))
     for i in range(first, last):
-        own = np.empty((plan.rows[i], width))
         for r in range(plan.rows[i]):
+            to = begin[i - first] + r
             for c in range(plan.components):
                 row = offset[i] + plan.policy_row[plan.local[i, c] + r]
-                own[r, 2 * c], own[r, 2 * c + 1] = stage[row, 0], stage[row, 1]
-        for y in range(plan.ranks):
-            r = plan.row[i, y]
+                own[to, 2 * c], own[to, 2 * c + 1] = stage[row, 0], stage[row, 1]
+    result = np.zeros(plan.ranks * width)
+    for y in range(plan.ranks):
+        for i in range(first, last):
+            r = begin[i - first] + plan.row[i, y]
             for x in range(width):
                 result[y * width + x] += own[r, x]
     return result

@@ -13,7 +13,7 @@ from numba import njit
 from lpi.elimination import elimination
 from lpi.evaluation import entropies, policy_row_offsets
 from lpi.joint_chain import Operator, close_loop, joint_order, make_plan, memory, stage_sums
-from lpi.krylov import Invariant, constants, gmres
+from lpi.krylov import Invariant, basis_space, constants, gmres
 from lpi.mdp import NetworkedMDP
 from lpi.memory import EXACT_LIMIT
 from lpi.network import digits
@@ -107,14 +107,17 @@ class Evaluator:
         kappa: hops of the policies to come.
         memory_limit: bytes that may be used.
         per_agent: solve for every agent's V_i rather than for their mean.
+        more: bytes for each joint state that the caller needs besides.
 
     Raises:
         ValueError: the joint state space does not fit; says how many states, how much memory, and what fits.
     """
 
-    def __init__(self, mdp: NetworkedMDP, kappa: int, memory_limit: int = EXACT_LIMIT, per_agent: bool = False):
+    def __init__(
+        self, mdp: NetworkedMDP, kappa: int, memory_limit: int = EXACT_LIMIT, per_agent: bool = False, more: int = 0
+    ):
         self._solves = mdp.agents if per_agent else 1
-        needed, states = memory(mdp, kappa, memory_limit, self._solves), mdp.joint_states
+        needed, states = memory(mdp, kappa, memory_limit, more + _agents_bytes(mdp, per_agent)), mdp.joint_states
         if needed > memory_limit:
             raise ValueError(
                 f"exact evaluation: {states:.3g} joint states need {needed / 1e9:.3g} GB; at most "
@@ -124,6 +127,7 @@ class Evaluator:
         self.plan = plan = make_plan(mdp, kappa)
         self._index = policy_index(mdp, kappa)
         self._start = np.zeros((self._solves, plan.ranks * plan.components * 2))
+        self._basis = basis_space(self._start.shape[1])
         # functions of the component alone: the averages over the ranks leave them as they are
         none = plan._replace(inner=elimination((), ()))
         component = Operator(none, np.zeros(0), mdp.gamma)
@@ -141,7 +145,8 @@ class Evaluator:
                 f"start: shape {start.shape} is not allowed; `start` of an evaluation of this MDP, shape "
                 f"{self._start.shape}"
             )
-        self._start[:] = start if len(start) == self._solves else start.mean(axis=0)
+        fitting = start if len(start) == self._solves else start.mean(axis=0)
+        self._start = np.broadcast_to(fitting, self._start.shape)
 
     def kernel(self, flat_policy: np.ndarray) -> np.ndarray:
         """The agents' transition probabilities under a policy, as `lpi.joint_chain.close_loop` lays them out."""
@@ -160,25 +165,33 @@ class Evaluator:
         operator = Operator(plan, self.kernel(flat_policy), mdp.gamma)
         limit = max(tolerance * (1 - mdp.gamma), _ROUNDING * float(np.abs(stage).max()) * n / (1 - mdp.gamma))
         largest, sweeps, unregularized, entropy = 0.0, 0, 0.0, 0.0
-        solutions = np.empty_like(self._start)
+        solutions = []
         for k in range(self._solves):
             agents = (k, k + 1) if self._solves > 1 else (0, n)
             target = stage_sums(plan, stage, index.offset, *agents)
-            solutions[k], residual, used = gmres(operator, target, self._start[k], limit, self._component)
+            solution, residual, used = gmres(
+                operator, target, self._start[k], limit, self._component, basis=self._basis
+            )
             largest, sweeps = max(largest, residual), sweeps + used
-            values = solutions[k].reshape(plan.ranks, plan.components, 2)
-            unregularized += float((plan.rho * values[:, :, 0]).sum()) / self._solves
-            entropy += float((plan.rho * values[:, :, 1]).sum()) / self._solves
-        self._start = solutions
+            solutions.append(solution)
+            reward_part, entropy_part = _expectations(plan.rho.ravel(), solution)
+            unregularized += reward_part / self._solves
+            entropy += entropy_part / self._solves
+        self._start = solutions[0][None, :] if self._solves == 1 else np.stack(solutions)
         return Evaluation(
             unregularized + tau * entropy, unregularized, largest * (1 + tau) / (1 - mdp.gamma), largest, sweeps,
-            solutions, tau, self._per_agent, mdp, self._limit,
+            self._start, tau, self._per_agent, mdp, self._limit,
         )  # fmt: skip
 
 
 def fits(mdp: NetworkedMDP, kappa: int = 1, memory_limit: int = EXACT_LIMIT, per_agent: bool = False) -> bool:
     """Whether the MDP's joint state space is small enough for an `Evaluator`."""
-    return memory(mdp, kappa, memory_limit, mdp.agents if per_agent else 1) <= memory_limit
+    return memory(mdp, kappa, memory_limit, _agents_bytes(mdp, per_agent)) <= memory_limit
+
+
+def _agents_bytes(mdp: NetworkedMDP, per_agent: bool) -> int:
+    """Start, solution and their copy, two quantities each, of every further agent, for each joint state."""
+    return (mdp.agents - 1) * 3 * 2 * 8 if per_agent else 0
 
 
 def evaluate(
@@ -254,3 +267,13 @@ def _expected_rewards(policy, rewards, rows, actions):
                 at += 1
             row += 1
     return result
+
+
+@njit(cache=True)
+def _expectations(weights, pairs):
+    """Weighted sums of two interleaved quantities."""
+    first, second = 0.0, 0.0
+    for s in range(len(weights)):
+        first += weights[s] * pairs[2 * s]
+        second += weights[s] * pairs[2 * s + 1]
+    return first, second

@@ -37,6 +37,7 @@ def gmres(
     limit: float,
     invariant: Invariant,
     size: Callable[[np.ndarray], float] | None = None,
+    basis: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float, int]:
     """Solve operator(x) = target until the largest residual (or another `size` of the residual) is at most `limit`.
 
@@ -46,6 +47,7 @@ def gmres(
         limit: bound on the residual.
         invariant: subspace in which the operator can be inverted by other means.
         size: of a residual; default its largest absolute value.
+        basis: work space from `basis_space`, for solves one after another.
 
     Returns:
         x, the size of its residual (recomputed, not estimated) and the number of applications of `operator`.
@@ -55,7 +57,7 @@ def gmres(
     """
     size = _largest if size is None else size
     x, applications = start.copy(), 0
-    basis = np.empty((BASIS + 1, len(target)), dtype=np.float32)
+    basis = basis_space(len(target)) if basis is None else basis
     while True:
         residual = operator(x)
         np.subtract(target, residual, out=residual)
@@ -95,6 +97,11 @@ def _correct(operator, residual, limit: float, basis, invariant: Invariant, size
         row -= weight * rows[k + 1]
     _add_rows(x, invariant.solve(row, limit))
     return used
+
+
+def basis_space(size: int) -> np.ndarray:
+    """Room for the basis vectors of problems of one size: getting it from the system takes as long as some sweeps."""
+    return np.empty((BASIS + 1, size), dtype=np.float32)
 
 
 def constants(gamma: float, columns: int) -> Invariant:

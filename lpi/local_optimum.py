@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from lpi.adjoint import Adjoint
+from lpi.adjoint import STATE_BYTES, Adjoint
 from lpi.component import autonomous_component, independent_ranks
 from lpi.decoupled import DecoupledProblem
 from lpi.elementary import exp, log
@@ -214,7 +214,7 @@ class _Search:
 
     def __init__(self, mdp: NetworkedMDP, kappa: int, tau: float, tolerance: float, memory_limit: int):
         self._mdp, self._tau, self._tolerance = mdp, tau, tolerance
-        self._evaluator = Evaluator(mdp, kappa, memory_limit)
+        self._evaluator = Evaluator(mdp, kappa, memory_limit, more=STATE_BYTES)
         self._adjoint = Adjoint(mdp, kappa, self._evaluator)
         self._rows = policy_index(mdp, kappa).size
 

@@ -125,8 +125,7 @@ def _what_fits(graph: str, agents: int, kappas: list[int], betas: list[int]) -> 
 def _check_exact(settings: Settings) -> None:
     agents, reporting = settings.environment.agents, settings.reporting
     joint = LOCAL_STATES**agents
-    exact = {"exact": True, "monte_carlo": False, "auto": joint <= reporting.exact_states}[reporting.evaluation]
-    if exact and exact_memory(joint) > EXACT_LIMIT:
+    if reporting.exact(joint) and exact_memory(joint) > EXACT_LIMIT:
         most = max(n for n in range(1, agents) if exact_memory(LOCAL_STATES**n) <= EXACT_LIMIT)
         raise ConfigError(
             f"evaluation: {reporting.evaluation!r} with exact_states = {reporting.exact_states} is not allowed with "

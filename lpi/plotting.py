@@ -148,13 +148,14 @@ def render(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def show(figure: Figure):
-    """The figure as a notebook shows it: its PNG at print width, with its caption as the text for screen readers."""
+def show(figure: Figure, text: str = "Learning curves"):
+    """The figure as a notebook shows it: its PNG at print width; `text` and its caption are for screen readers."""
     from IPython.display import Image
 
-    text = figure.get_supxlabel().replace("$", "").replace("\\tau", "τ")
+    caption_text = figure.get_supxlabel().replace("$", "").replace("\\tau", "τ")
     width = round(figure.get_figwidth() * 120)
-    return Image(render(figure, "png"), format="png", width=width, alt=f"Learning curves. {text}.")
+    alt = ". ".join(part for part in (text, caption_text) if part)
+    return Image(render(figure, "png"), format="png", width=width, alt=f"{alt}.")
 
 
 def _draw_panel(ax: Axes, panel: pd.DataFrame, quantity: str) -> None:

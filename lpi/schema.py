@@ -101,6 +101,7 @@ def _keys() -> dict[str, dict[str, Any]]:
         "custom_readings": {"type": ["object", "null"], "propertyNames": name, "additionalProperties": settings},
         "kappas": lists["kappas"],
         "seeds": _list({"type": "integer", "minimum": 0, "maximum": LARGEST_SEED}),
+        "seeds_per_job": {"type": "integer", "minimum": 1},
         "figures": _object({figure: {**panels, "required": list(Panels._fields)} for figure in FIGURES}),
         "settings": settings,
         "results_folder": folder,

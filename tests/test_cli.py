@@ -15,6 +15,7 @@ import pytest
 
 import lpi
 from lpi import cli, config, results
+from lpi.algorithm import EXACT_TOLERANCE
 from lpi.spreading import spreading_process
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +86,13 @@ def test_optimum_prints_what_it_is_the_optimum_of(answer):
     found = answer("optimum", "--agents", "3", "--graph", "ring", "--tau", "0.1", "--p2", "0.5")
     assert found.keys() >= {"regularized", "unregularized", "method", "error_bound", "tau", *ENVIRONMENT}
     assert (found["graph"], found["agents"], found["tau"], found["p2"]) == ("ring", 3, 0.1, 0.5)
-    assert found["method"] == "exact" and 0 <= found["error_bound"] < 1e-6
+    assert found["method"] == "decoupled" and 0 <= found["error_bound"] < 1e-6
+
+
+def test_optimum_without_entropy(answer):
+    found = answer("optimum", "--agents", "4", "--tau", "0", *SUCCESS)
+    assert found["regularized"] == found["unregularized"] == pytest.approx(35.94035029, abs=1e-7, rel=0)
+    assert found["method"] == "decoupled" and 0 <= found["error_bound"] < 1e-8
 
 
 def test_defaults_are_those_of_the_settings_and_the_failure_convention(answer):
@@ -142,7 +149,7 @@ def test_train_writes_a_row_per_outer_loop_and_the_final_policy(answer, folder, 
     assert all(named.items() <= row.items() for row in rows)
     found = answer("evaluate", "run.npz", "--agents", "3", "--tau", "0.1", *SUCCESS)
     for quantity in ("regularized", "unregularized"):
-        assert found[quantity] == pytest.approx(rows[-1][quantity], abs=1e-8, rel=0)
+        assert found[quantity] == pytest.approx(rows[-1][quantity], abs=EXACT_TOLERANCE, rel=0)
     assert rows[-1]["regularized"] != rows[0]["regularized"]
 
 

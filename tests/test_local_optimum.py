@@ -197,6 +197,18 @@ def test_lifting_keeps_the_policy():
     assert found.starts == ("given",) and found.regularized > exact.evaluate(mdp, policy, TAU).regularized
 
 
+def test_more_memory_is_needed_than_for_an_evaluation():
+    mdp = spreading(nx.path_graph(5))
+    limit = next(size for size in range(0, 10**6, 1000) if exact.fits(mdp, 1, size))
+    exact.evaluate(mdp, LocalPolicy.uniform(mdp, 1), TAU, memory_limit=limit)
+    for solve in (
+        lambda: exact.best_local(mdp, 1, TAU, ("uniform",), memory_limit=limit),
+        lambda: exact.occupancy(mdp, LocalPolicy.uniform(mdp, 1), memory_limit=limit),
+    ):
+        with pytest.raises(ValueError, match=r"exact evaluation: 1\.02e\+03 joint states need"):
+            solve()
+
+
 def test_bad_arguments_are_refused_in_one_line():
     mdp = random_mdp(nx.path_graph(3), seed=62)
     for arguments, message in [

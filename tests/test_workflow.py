@@ -24,6 +24,8 @@ TINY = {
 }
 FOLLOWING = {"point": 1, "curves": 1, "figure": 1, "summary": 1, "publish": 1}
 """The jobs that follow any training."""
+THEORY = {"theory": 1, "theory_notebook": 1, "publish_theory": 1}
+"""The jobs of the theorems."""
 
 pytestmark = pytest.mark.workflow
 
@@ -90,7 +92,10 @@ def test_everything_is_made(finished):
     assert {f"{run}.csv", f"{run}.npz", "results/mine/curves.csv"} | pages <= names
     published = {"figure2.pdf", "figure2.png", "summary.csv", "summary.md", "summary.tex", "provenance.json"}
     published |= {f"notebooks/{name}.{kind}" for name in ("figure2", "summary") for kind in ("html", "ipynb")}
-    assert {name for name in names if name.startswith("figures/")} == {f"figures/mine/{name}" for name in published}
+    theory = {"theory.csv", "theory.pdf", "theory.png", "provenance.json"}
+    theory |= {"notebooks/theory.html", "notebooks/theory.ipynb"}
+    expected = {f"figures/mine/{name}" for name in published} | {f"figures/theory/{name}" for name in theory}
+    assert {name for name in names if name.startswith("figures/")} == expected
     rows = (finished.folder / f"{run}.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + 3 and rows[1].startswith("mine,ring,3,0,0,0.05,0,0,")
 
@@ -100,7 +105,7 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
         top = finished.folder / "results" / folder
         return {path.relative_to(top).with_suffix("") for path in top.rglob(f"*{suffix}")}
 
-    assert len(jobs("logs", ".log")) == 4 + 1 + sum(FOLLOWING.values())
+    assert len(jobs("logs", ".log")) == 6 + 1 + sum(FOLLOWING.values()) + sum(THEORY.values())
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
 
 
@@ -147,7 +152,7 @@ def test_another_reading_leaves_the_first_alone(finished):
 
 
 def test_a_setting_reruns_the_training_and_its_default_does_not(finished):
-    assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.25}) == {"train": 1, **FOLLOWING}
+    assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.25}) == {"train": 1, **FOLLOWING, **THEORY}
     assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.3}, memory_limit_gb=9) == {}
 
 
@@ -160,7 +165,8 @@ def test_a_changed_kernel_reruns_all_that_depends_on_it(edited):
 def test_a_changed_drawing_trains_nothing(edited):
     drawing = edited.folder / "lpi/plotting.py"
     drawing.write_text(drawing.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
-    assert edited.scheduled() == {"package": 1, "figure": 1, "summary": 1, "publish": 1}
+    following = {"figure": 1, "summary": 1, "publish": 1, "theory_notebook": 1, "publish_theory": 1}
+    assert edited.scheduled() == {"package": 2, **following}
 
 
 def test_a_new_date_alone_reruns_nothing(edited):
@@ -198,7 +204,7 @@ def test_a_misspelt_key_stops_before_any_job(finished):
 def test_committed_figures_do_not_stand_in_for_results(finished, tmp_path):
     clone = Clone(tmp_path)
     shutil.copytree(finished.folder / "figures", tmp_path / "figures")
-    assert clone.scheduled() == {"package": 4, "train": 1, **FOLLOWING}
+    assert clone.scheduled() == {"package": 6, "train": 1, **FOLLOWING, **THEORY}
 
 
 def test_a_run_is_the_same_on_the_command_line(finished, tmp_path):

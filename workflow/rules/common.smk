@@ -1,19 +1,23 @@
 import gc
 import json
+import re
 import shlex
 import sys
 
-from lpi.config import ConfigError
+from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.provenance import package_files
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
-    "train": ["cli", "memory", "spreading", "algorithm", "results"],
+    "train": ["cli", "memory", "spreading", "algorithm", "reference", "results"],
+    "reference": ["cli", "spreading", "reference"],
     "aggregate": ["cli", "results"],
     "notebook": ["cli", "notebook", "plotting", "summary", "findings"],
     "publish": ["provenance"],
+    "theory": ["cli", "theory_table"],
+    "theory_notebook": ["cli", "notebook", "plotting", "theory_report"],
 }
 
 
@@ -44,6 +48,22 @@ def overrides(wildcards):
     return OVERRIDES[wildcards.reading]
 
 
+def reference_file(wildcards):
+    """What the simulations of a training job share; nothing where J is computed exactly."""
+    if not EXPERIMENT.simulated(wildcards.reading, int(wildcards.agents)):
+        return []
+    return "<results>/{reading}/references/n{agents}_tau{tau}.npz"
+
+
+def reference_option(wildcards, input):
+    return f"--reference {shlex.quote(input.reference)}" if input.get("reference") else ""
+
+
+def seeds_of(wildcards, output):
+    """The seeds of a job, by its files: derived from them, so that another batching reruns nothing."""
+    return [re.search(r"_seed(\d+)\.csv$", curve)[1] for curve in output.curves]
+
+
 def figure_parameters(wildcards):
     """What the notebook of a figure is run with, as JSON."""
     return notebook_parameters(wildcards.figure, wildcards.reading)
@@ -61,6 +81,31 @@ def notebook_parameters(notebook, reading):
     )
 
 
+def theory_settings():
+    """What the theory table is made for: settings off their defaults, but for what tells the two conventions apart."""
+    return {
+        key: value
+        for key, value in EXPERIMENT.settings.items()
+        if key not in ("p1_means", "p2_means") and value != SETTINGS[key].default
+    }
+
+
+def theory_options(wildcards):
+    """The settings of the theory table as options of `lpi theory`."""
+    return " ".join(f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in theory_settings().items())
+
+
+def theory_parameters(wildcards):
+    """What the theory notebook is run with, as JSON."""
+    folder = f"{EXPERIMENT.results_folder}/theory"
+    return json.dumps({"table": f"{folder}/theory.csv", "output": f"{folder}/theory"})
+
+
+def theory_configuration(wildcards):
+    """What the theory table is made from, as JSON."""
+    return json.dumps({"settings": theory_settings()})
+
+
 def configuration(wildcards):
     """What the results of a reading are made from, as JSON."""
     return json.dumps(EXPERIMENT.configuration(wildcards.reading))
@@ -75,6 +120,8 @@ def published_folders():
 gc.set_threshold(200_000, 20, 20)
 
 EXPERIMENT = checked_experiment(config)
+if "theory" in EXPERIMENT.readings:
+    sys.exit("config: readings: 'theory' is not allowed; the theorems' folder has that name")
 NOTEBOOKS = [*EXPERIMENT.figures, "summary"]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 

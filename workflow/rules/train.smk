@@ -16,24 +16,61 @@ rule package:
         "cksum {input:q} > {output:q} 2> {log:q}"
 
 
-rule train:
+# What all simulations of a reading, n and tau share; it takes seconds.
+rule reference:
     input:
-        "<results>/package/train.txt",
+        "<results>/package/reference.txt",
     output:
-        curve="<results>/{reading}/runs/n{agents}_kappa{kappa}_tau{tau}_seed{seed}.csv",
-        policy="<results>/{reading}/runs/n{agents}_kappa{kappa}_tau{tau}_seed{seed}.npz",
+        "<results>/{reading}/references/n{agents}_tau{tau}.npz",
     log:
-        "<results>/logs/train/{reading}/n{agents}_kappa{kappa}_tau{tau}_seed{seed}.log",
+        "<results>/logs/reference/{reading}/n{agents}_tau{tau}.log",
     benchmark:
-        "<results>/benchmarks/train/{reading}/n{agents}_kappa{kappa}_tau{tau}_seed{seed}.tsv"
+        "<results>/benchmarks/reference/{reading}/n{agents}_tau{tau}.tsv"
     conda:
         "../envs/lpi.yaml"
     params:
         overrides=overrides,
     message:
-        "Train {wildcards.reading}: n = {wildcards.agents}, kappa = {wildcards.kappa}, tau = {wildcards.tau},"
-        " seed {wildcards.seed}"
+        "Reference values of {wildcards.reading}: n = {wildcards.agents}, tau = {wildcards.tau}"
     shell:
-        "python -m lpi train --reading {wildcards.reading} --agents {wildcards.agents} --kappa {wildcards.kappa}"
-        " --tau {wildcards.tau} --seed {wildcards.seed} {params.overrides}"
-        " --output {output.curve:q} --policy {output.policy:q} --quiet > {log:q} 2>&1"
+        "python -m lpi reference --reading {wildcards.reading} --agents {wildcards.agents} --tau {wildcards.tau}"
+        " {params.overrides} --output {output:q} > {log:q} 2>&1"
+
+
+# A rule for each batch of seeds: the number of files that a rule makes is fixed.
+for batch, seeds in EXPERIMENT.batches.items():
+
+    rule:
+        name:
+            f"train_{batch.replace('-', '_')}"
+        input:
+            package="<results>/package/train.txt",
+            reference=reference_file,
+        output:
+            curves=expand(
+                "<results>/{reading}/runs/n{agents}_kappa{kappa}_tau{tau}_seed{seed}.csv",
+                seed=seeds,
+                allow_missing=True,
+            ),
+            policies=expand(
+                "<results>/{reading}/runs/n{agents}_kappa{kappa}_tau{tau}_seed{seed}.npz",
+                seed=seeds,
+                allow_missing=True,
+            ),
+        log:
+            f"<results>/logs/train/{{reading}}/n{{agents}}_kappa{{kappa}}_tau{{tau}}_seeds{batch}.log",
+        benchmark:
+            f"<results>/benchmarks/train/{{reading}}/n{{agents}}_kappa{{kappa}}_tau{{tau}}_seeds{batch}.tsv"
+        conda:
+            "../envs/lpi.yaml"
+        params:
+            overrides=overrides,
+            reference=reference_option,
+            seeds=seeds_of,
+        message:
+            "Train {wildcards.reading}: n = {wildcards.agents}, kappa = {wildcards.kappa}, tau = {wildcards.tau},"
+            " seeds {params.seeds}"
+        shell:
+            "python -m lpi train --reading {wildcards.reading} --agents {wildcards.agents} --kappa {wildcards.kappa}"
+            " --tau {wildcards.tau} --seed {params.seeds} {params.overrides} {params.reference}"
+            " --output {output.curves:q} --policy {output.policies:q} --quiet > {log:q} 2>&1"
