@@ -4,6 +4,7 @@
 #   aggregate  all runs of a reading as one tidy table of learning curves
 #   notebooks  figures 1 to 3 and the summary table, drawn by notebooks and rendered as HTML
 #   theory     the paper's theorems held against numbers: one table and one notebook
+#   studies    apart from the default job: why LPI does what it does, and what works
 #   publish    copies of these in the figures folder, with the configuration they come from
 from snakemake.utils import min_version
 
@@ -47,6 +48,7 @@ include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/theory.smk"
+include: "workflow/rules/studies.smk"
 
 
 onsuccess:

@@ -18,7 +18,7 @@ from lpi import experiment, notebook
 from lpi.notebook import NotebookError
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-NAMES = ("figure1", "figure2", "figure3", "summary", "theory")
+NAMES = ("figure1", "figure2", "figure3", "sensitivity", "summary", "theory")
 FIGURE3 = {"agents": [5, 10], "taus": [0.05], "kappas": [0, 1]}
 
 
@@ -44,7 +44,10 @@ def test_committed_notebook_is_stripped_and_has_one_parameters_cell(name):
     committed = _read(FOLDER / f"{name}.ipynb")
     nbformat.validate(committed)
     tagged = [cell for cell in committed.cells if "parameters" in cell.metadata.get("tags", [])]
-    made = 'table = "../results/theory/theory.csv"' if name == "theory" else 'curves = "../results/working/curves.csv"'
+    made = {
+        "theory": 'table = "../results/theory/theory.csv"',
+        "sensitivity": 'tables = "../figures/studies"',
+    }.get(name, 'curves = "../results/working/curves.csv"')
     assert len(tagged) == 1 and made in tagged[0].source
     for cell in committed.cells:
         assert set(cell.metadata) <= {"tags"}
