@@ -96,7 +96,7 @@ def contrasts(rows: pd.DataFrame) -> pd.DataFrame:
     ends, found = last(rows), []
     columns = ["study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high"]
     for name, study in STUDIES.items():
-        mine = ends[ends["study"] == name].set_index(["variant", "kappa", "seed"])
+        mine = ends[ends["study"] == name].set_index(["variant", "kappa", "seed"]).sort_index()
         for quantity in QUANTITIES:
             for one, other in study.contrasts:
                 for kappa in study.kappas:

@@ -75,12 +75,12 @@ def _defaults(found: pd.DataFrame) -> list[str]:
     rows = found[found["quantity"] == "closed"]
     lines = []
     for kappa, part in rows.groupby("kappa"):
-        largest = part.loc[part["mean"].abs().idxmax()]
+        largest = max(part.itertuples(), key=lambda row: abs(row.mean))
         bound = max(part["low"].abs().max(), part["high"].abs().max())
         clear = int(((part["low"] > 0) | (part["high"] < 0)).sum())
         lines.append(
             f"κ = {kappa}: the largest of {len(part)} differences from state 0, action 0 is {difference(largest)} of the gap "
-            f"({largest['first']}); {clear} of {len(part)} intervals exclude 0, and all lie within ±{bound:.3f}."
+            f"({largest.first}); {clear} of {len(part)} intervals exclude 0, and all lie within ±{bound:.3f}."
         )
     return lines
 
