@@ -71,12 +71,12 @@ LEVELS = (0.0, 10.0, 20.0, 30.0, 36.0, "optimistic")
 """Start values of Q: true values lie between 35 and 38 at n = 5 under the success convention."""
 
 _PER_VISIT = {"step_schedule": "per_visit", "step_power": 0.8, "step_smallest": 0.001}
-STEPS = {"constant 0.1": {}, "constant 0.02": {"step_size": 0.02}, "per visit": _PER_VISIT}
+STEPS = {"constant 0.1": {}, "per visit": _PER_VISIT}
 FACTORS: dict[str, tuple] = {
     "steps": tuple(STEPS),
     "eta": (0.05, 1.0),
     "trajectory_length": (5_000, 20_000),
-    "episode_length": (20, 100),
+    "episode_length": (20, 100, 500),
     "q_start": (36.0, "optimistic"),
     "beta_beyond_kappa": (0, 1),
 }
@@ -91,20 +91,28 @@ def screened() -> dict[str, dict[str, Any]]:
     return {name: {**STEPS[values["steps"]], **values} for name, values in found.items()}
 
 
+_FAILURE = {"p1_means": "failure", "p2_means": "failure"}
 _WORKING = READINGS["working"]
 _LEARNED = {**SUCCESS, "agents": 5, "trajectory_length": 20_000}
+
+TRUNCATIONS = {
+    "beta = kappa": {},
+    "beta = kappa + 1": {"beta_beyond_kappa": 1},
+    "beta = kappa, episodes of 100": {"episode_length": 100},
+}
 
 STUDIES: dict[str, Study] = {
     "start_value": Study(
         "Does a Q that starts at zero in every outer loop make unvisited pairs look bad and collapse the policies?",
         {**_LEARNED, "q_reset": "every_loop", "outer_loops": 20},
         {
-            **crossed(trajectory_length=(2_000, 20_000, 50_000), q_start=LEVELS),
+            **crossed(trajectory_length=(2_000, 20_000), q_start=LEVELS),
             **crossed(step_size=(0.5,), q_start=LEVELS),
         },
         contrasts=(
             ("trajectory_length = 20000, q_start = 0.0", "trajectory_length = 20000, q_start = optimistic"),
-            ("trajectory_length = 2000, q_start = 0.0", "trajectory_length = 50000, q_start = 0.0"),
+            ("trajectory_length = 20000, q_start = 36.0", "trajectory_length = 20000, q_start = optimistic"),
+            ("trajectory_length = 2000, q_start = 0.0", "trajectory_length = 20000, q_start = 0.0"),
             ("step_size = 0.5, q_start = 0.0", "trajectory_length = 20000, q_start = 0.0"),
         ),
     ),
@@ -157,10 +165,13 @@ STUDIES: dict[str, Study] = {
         {
             **crossed(episode_length=(1, 5, 20, 100, 1_000, None)),
             **crossed(rho=("all_infected", "one_infected"), episode_length=(20, None)),
+            "printed convention, one trajectory": {**_FAILURE, "episode_length": None},
+            "printed convention, restarts every 20 steps": _FAILURE,
         },
         contrasts=(
             ("episode_length = None", "episode_length = 20"),
             ("rho = all_infected, episode_length = None", "rho = all_infected, episode_length = 20"),
+            ("printed convention, one trajectory", "printed convention, restarts every 20 steps"),
         ),
     ),
     "samples": Study(
@@ -172,7 +183,7 @@ STUDIES: dict[str, Study] = {
         "The same with 10^6 samples in each outer loop.",
         {**SUCCESS, "agents": 5, "outer_loops": 50, "trajectory_length": 1_000_000},
         {"trajectory_length = 1000000": {}},
-        seeds=CONFIRMING[:3],
+        seeds=CONFIRMING[:2],
     ),
     "metric": Study(
         "Can the reported quantity alone produce the order of Figure 1?",
@@ -200,12 +211,16 @@ STUDIES: dict[str, Study] = {
     ),
     "truncation": Study(
         "What remains of LPI's error with infinitely many samples?",
-        {**SUCCESS, "agents": 5, "eta": 0.5, "outer_loops": 24},
-        {
-            "beta = kappa": {},
-            "beta = kappa + 1": {"beta_beyond_kappa": 1},
-            "beta = kappa, episodes of 100": {"episode_length": 100},
-        },
+        {**SUCCESS, "agents": 5, "eta": 0.5, "outer_loops": 20},
+        TRUNCATIONS,
+        kappas=(0, 1),
+        expected=True,
+        keep="all",
+    ),
+    "truncation_4": Study(
+        "The same for n = 4, up to kappa = 2.",
+        {**SUCCESS, "agents": 4, "eta": 0.5, "outer_loops": 40},
+        TRUNCATIONS,
         kappas=(0, 1, 2),
         expected=True,
         keep="all",

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from lpi.plotting import STYLE, WIDTH, look
 from lpi.results import ResultsError
-from lpi.studies import SHARES, STUDIES
+from lpi.studies import SHARES, STUDIES, TRUNCATIONS
 
 TABLES = ("levels", "between_kappas", "prices", "visits", "loops")
 VARIANTS = {"as_printed": "as printed (success convention)", "working": "working", "chosen": "as it should be run"}
@@ -138,7 +138,7 @@ def _metric(ax: Axes, levels: pd.DataFrame) -> None:
 
 def _truncation(ax: Axes, loops: pd.DataFrame) -> None:
     part = loops[loops["study"] == "truncation"]
-    dashes = dict(zip(STUDIES["truncation"].variants, ("-", "--", ":"), strict=True))
+    dashes = dict(zip(TRUNCATIONS, ("-", "--", ":"), strict=True))
     for (variant, kappa), rows in part.groupby(["variant", "kappa"], sort=False):
         ax.plot(rows["outer_loop"], rows["closed"], color=look(kappa).color, linestyle=dashes[variant])
     for variant, dash in dashes.items():

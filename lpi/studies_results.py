@@ -237,7 +237,7 @@ def report(options: argparse.Namespace) -> None:
 
 def loops(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean of the gap closed after each outer loop, of the studies that follow it loop by loop."""
-    followed = ["truncation", "printed_jump", "printed_jump_expected"]
+    followed = ["truncation", "truncation_4", "printed_jump", "printed_jump_expected"]
     selected = rows[rows["study"].isin(followed)]
     return selected.groupby(["study", "variant", "kappa", "outer_loop"], sort=False)["closed"].mean().reset_index()
 

@@ -35,7 +35,9 @@ def sentences(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> str:
 
 
 def _answers(name: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    special = {"samples": _samples, "metric": _metric, "truncation": _truncation, "screening": _screening}
+    special = {"samples": _samples, "metric": _metric, "screening": _screening}
+    if name.startswith("truncation"):
+        return _truncation(tables["loops"], name)
     if name in special:
         return special[name](tables)
     if name.startswith("needed"):
@@ -135,9 +137,9 @@ def _metric(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     return lines
 
 
-def _truncation(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    loops, lines = tables["loops"], []
-    part = loops[loops["study"] == "truncation"]
+def _truncation(loops: pd.DataFrame, name: str) -> list[str]:
+    lines = []
+    part = loops[loops["study"] == name]
     for (variant, kappa), rows in part.groupby(["variant", "kappa"], sort=False):
         best = rows.loc[rows["closed"].idxmax()]
         lines.append(

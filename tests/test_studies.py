@@ -33,7 +33,7 @@ def _closed(study: str, variant: str, kappa: int, seed: int, m: int) -> float:
         return 0.5 + noise
     if study.startswith("needed"):
         return {"as_printed": 0.1, "working": 0.7, CHOSEN: 0.95}[variant] if m >= 2 else 0.3
-    if study == "truncation":
+    if study.startswith("truncation"):
         return 0.9 - 0.2 * (m - 1) if variant == "beta = kappa" else 0.9
     return 0.3 + 0.1 * ("optimistic" in variant) + noise
 
