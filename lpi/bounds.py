@@ -1,12 +1,13 @@
 """The right-hand sides of the paper's statements, as printed and corrected.
 
-Printed constants that fail, or whose proof does not cover them, have a second form.  Two changes correct all of them:
+Printed constants that fail, or whose proof does not cover them, have a second form.  Two changes correct Lemma 9 and
+the theorems (those of Lemmas 16, 17 and 21 stand there):
 
 * In the proof of Lemma 9 the own reward r_i(s_i, a_i) is taken not to change when s_i does.  It does, by up to r_bar,
   so that r_bar I + (r_bar + n tau sigma) Z^zeta stands where (r_bar + n tau sigma) Z^zeta is printed, and v' of
   Theorems 1, 2 and 6 becomes r_bar (4 - gamma) / (4 - 5 gamma) instead of r_bar (4 - 3 gamma) / (4 - 5 gamma).
 * A decay matrix has bounded rows and columns (Definition 1); the theorems bound the rows of C only.  The corrected
-  statements ask for both (`Interaction.both`).
+  statements ask for both (`lpi.coupling.Interaction`).
 
 Symbols: nu_q is the paper's v' (decay of Q), nu_policy its v'' (decay of an improved policy); `interaction` is
 sup_i sum_j C_ij; `actions` is A_max.  Where gamma >= 0.8 the constants of the theorems do not exist: NaN.

@@ -23,7 +23,7 @@ class Hypothesis(NamedTuple):
 
     theorem: str
     name: str
-    relation: str  # "<", "<=", ">=", "="
+    relation: str  # "<", ">", ">=", "="; "" where there are no numbers
     limit: float
     value: float
     met: bool | None  # None: not decided, or not defined
@@ -32,9 +32,9 @@ class Hypothesis(NamedTuple):
     @property
     def excess(self) -> float:
         """How far the value lies on the wrong side of the limit (negative: on the right side by as much)."""
-        return {"=": abs(self.value - self.limit), ">=": self.limit - self.value}.get(
-            self.relation, self.value - self.limit
-        )
+        if self.relation == "=":
+            return abs(self.value - self.limit)
+        return self.limit - self.value if self.relation in (">", ">=") else self.value - self.limit
 
 
 def hypotheses(mdp: NetworkedMDP, training: TrainingConfig) -> list[Hypothesis]:
@@ -96,9 +96,7 @@ def irreducible(mdp: NetworkedMDP) -> bool | None:
 def _compare(theorem: str, name: str, relation: str, limit: float, value: float, note: str = "") -> Hypothesis:
     if math.isnan(limit) or math.isnan(value):
         return Hypothesis(theorem, name, relation, limit, value, None, note or "undefined for gamma >= 0.8")
-    met = {
-        "<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit, "=": value == limit
-    }[relation]  # fmt: skip
+    met = {"<": value < limit, ">": value > limit, ">=": value >= limit, "=": value == limit}[relation]
     return Hypothesis(theorem, name, relation, float(limit), float(value), bool(met), note)
 
 

@@ -180,6 +180,8 @@ def section_6(mdp: NetworkedMDP, tau: float, setting: str) -> list[Row]:
     trail = problem.model.policy_iteration(tau, uniform)
     best, values = trail[-1]
     defined = mdp.gamma < bounds.LARGEST_GAMMA
+    least = verification.constants(problem, "Theorem 1", tau, "printed").least_tau
+    inside = "yes" if tau >= least and problem.interaction.rows < bounds.LARGEST_INTERACTION else "no"
     groups: list[tuple[str, str, Sequence[Check]]] = [
         ("yes", "optimal policy", verification.proposition_2(problem, values.q)),
         ("yes", "uniform policy beside the optimal one", [verification.lemma_7(problem, tau, uniform, best)]),
@@ -187,9 +189,9 @@ def section_6(mdp: NetworkedMDP, tau: float, setting: str) -> list[Row]:
         ("yes", "optimal policy", _entries(verification.lemma_9(problem, tau, best))),
         ("yes", "optimal policy", verification.lemma_16(problem, values.q)),
         (_lemma_10_met(problem, tau, values.q), "optimal policy", _improvement(problem, tau, values.q, best)),
-        ("yes" if defined else "no", "Algorithm 3 from the uniform policy", verification.convergence(problem, trail, "printed")),
-        ("yes" if defined else "no", "optimal policy", verification.theorem_1(problem, tau, trail, "printed")),
-        ("yes" if defined else "no", "uniform policy", [verification.uniform_loss(problem, tau, trail, "printed")]),
+        (inside, "Algorithm 3 from the uniform policy", verification.convergence(problem, trail, "printed")),
+        (inside, "optimal policy", verification.theorem_1(problem, tau, trail, "printed")),
+        (inside, "uniform policy", [verification.uniform_loss(problem, tau, trail, "printed")]),
     ]  # fmt: skip
     rows = []
     for met, policy, checks in groups:

@@ -256,6 +256,15 @@ def test_an_experiment_inside_the_theory_meets_every_hypothesis():
     assert missed == []
 
 
+def test_a_hypothesis_is_missed_by_the_distance_to_its_limit():
+    mdp = lpi.spreading_process(nx.path_graph(4), gamma=0.5)
+    found = {(h.theorem, h.name): h for h in hypotheses(mdp, TrainingConfig())}
+    assert found["Theorem 1", "mu"].met is False and found["Theorem 1", "mu"].excess == -found["Theorem 1", "mu"].value
+    assert found["Theorem 1", "tau"].excess == pytest.approx(6 * 2 * (2.5 / 1.5) * 4 * math.e - 0.05)
+    assert found["Theorem 1", "gamma"].excess == pytest.approx(-0.3) and found["Theorem 1", "gamma"].met
+    assert found["Theorem 2", "beta"].met is None
+
+
 def test_irreducibility_is_decided_from_tables_or_from_all_joint_states():
     assert irreducible(builders.random_mdp(nx.path_graph(8), 0, smallest=0.01)) is True
     assert irreducible(lpi.spreading_process(nx.path_graph(15))) is False
