@@ -169,17 +169,21 @@ def scores(rows: pd.DataFrame) -> pd.Series:
 
 
 def effects(score: pd.Series) -> pd.DataFrame:
-    """Mean difference in score of each level of a factor from its first level, all other factors alike."""
-    design = pd.DataFrame(_factor_values()).T.loc[score.index]
-    found = []
+    """Mean difference in score of each level of a factor from its first level, all other factors alike.
+
+    `at_choice` is the same difference where all other factors are as in the best variant: one pair, no interval.
+    """
+    design = pd.DataFrame(_factor_values()).T.loc[score.index].astype(str)
+    best, found = design.loc[score.idxmin()], []
     for factor, values in FACTORS.items():
         others = [name for name in FACTORS if name != factor]
-        by_rest = design.assign(score=score).astype(dict.fromkeys(FACTORS, str)).set_index([*others, factor])["score"]
-        wide = by_rest.unstack(factor)
+        wide = design.assign(score=score).set_index([*others, factor])["score"].unstack(factor)
         for value in values[1:]:
             difference = wide[str(value)] - wide[str(values[0])]
-            found.append((factor, values[0], value, len(difference), *interval(difference)))
-    return pd.DataFrame(found, columns=["factor", "first", "second", "pairs", "mean", "low", "high"])
+            here = float(difference.loc[tuple(best[others])])
+            found.append((factor, values[0], value, len(difference), *interval(difference), here))
+    columns = ["factor", "first", "second", "pairs", "mean", "low", "high", "at_choice"]
+    return pd.DataFrame(found, columns=columns)
 
 
 def choose(rows: pd.DataFrame) -> dict:

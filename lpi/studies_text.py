@@ -182,9 +182,13 @@ def advice(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> list[str]:
     helpful = helpful[(helpful["low"] > 0) | (helpful["high"] < 0)]
     for row in helpful.reindex(helpful["mean"].abs().sort_values(ascending=False).index).itertuples():
         better, worse = (row.second, row.first) if row.mean < 0 else (row.first, row.second)
-        lines.append(
-            f"{row.factor}: {better} rather than {worse}; it needs {10 ** abs(row.mean):.2g} times fewer samples."
-        )
+        line = f"{row.factor}: {better} rather than {worse} needs {10 ** abs(row.mean):.2g} times fewer samples on average."
+        if row.mean * row.at_choice < 0:
+            line += (
+                f" Not beside the rest of the choice: there {worse} needs {10 ** abs(row.at_choice):.2g} times fewer "
+                "(one pair, no interval)."
+            )
+        lines.append(line)
     prices = tables["prices"]
     for agents, part in prices.groupby("agents"):
         for share in SHARES:

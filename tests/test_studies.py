@@ -213,6 +213,23 @@ def test_where_the_curves_cross(rows):
     assert found["better_from"].tolist() == [30_000] * 3
 
 
+def test_an_effect_that_turns_at_the_choice_is_said():
+    """On average 0.05 is better, but the best variant has eta = 1."""
+    from lpi.studies_text import advice
+
+    design = screened()
+    score = pd.Series({name: 5.0 + 0.5 * (values["eta"] == 1.0) for name, values in design.items()})
+    pick = next(name for name, values in design.items() if values["eta"] == 1.0)
+    score[pick] = 4.0
+    effects = studies_results.effects(score)
+    eta = effects.set_index("factor").loc["eta"]
+    assert eta["low"] > 0 and eta["at_choice"] == -1.0
+    empty = pd.DataFrame(columns=["agents", "study", "kappa", "variant", "closed", "outer_loop", "share", "median"])
+    lines = advice({"effects": effects, "prices": empty, "loops": empty}, {"settings": {"eta": 1.0}})
+    line = next(line for line in lines if line.startswith("eta: 0.05 rather than 1.0"))
+    assert "there 1.0 needs 10 times fewer" in line
+
+
 @pytest.mark.parametrize("low, high, word", [(0.1, 0.3, "more"), (-0.3, -0.1, "less"), (-0.1, 0.3, "not resolved")])
 def test_words_follow_the_interval(low, high, word):
     from lpi.studies_text import difference
