@@ -6,6 +6,7 @@
 #   notebooks  figures 1 to 6 and the summary table, drawn by notebooks and rendered as HTML
 #   theory     the paper's theorems held against numbers: one table and one notebook
 #   report     the replication report, from what was published
+#   studies    apart from the default job: why LPI does what it does, and what works
 #   publish    copies of these in the figures folder, with the configuration they come from
 from snakemake.utils import min_version
 
@@ -56,6 +57,7 @@ include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/studies.smk"
 
 
 onsuccess:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lpi.config import ConfigError, ReportingConfig, TrainingConfig
 from lpi.elementary import logarithms
-from lpi.evaluation import entropies, localized_td, q_tables
+from lpi.evaluation import entropies, localized_td, q_tables, visit_steps
 from lpi.exact import Evaluator
 from lpi.improvement import aggregated_q, improvement_plan, multiplicative_weights
 from lpi.mdp import NetworkedMDP
@@ -90,13 +90,13 @@ def train(
 
     model, index = mdp.tables(), policy_index(mdp, kappa)
     start = q_start(mdp, config)
-    q = q_tables(mdp, beta, start)
+    q = q_tables(mdp, beta, start, count=config.step_schedule == "per_visit")
     plan = improvement_plan(mdp, index, kappa, beta, q, default_state, default_action)
     policy = uniform_table(mdp, kappa)
     uniform_logs = -np.repeat(logarithms(mdp.actions), index.size * mdp.actions)
     logs = uniform_logs
     episode = config.episode_length or config.trajectory_length
-    step_size = (config.step_size, None) if config.step_schedule == "constant" else (config.step_h, config.step_t0)
+    step_size = _step_size(config)
     most = np.repeat(logarithms(np.maximum(mdp.actions, 2)), index.size)
 
     def record(m: int, td_error: float) -> LoopRecord:
@@ -110,6 +110,7 @@ def train(
     for m in range(1, config.outer_loops + 1):
         if config.q_reset == "every_loop":
             q.values[:] = start
+            q.visits[:] = 0
         bonus = n * config.tau * entropies(policy, index, mdp.actions)
         td_error = localized_td(
             model, q, policy, index, bonus, config.trajectory_length, episode, config.reward_at, step_size, rng
@@ -132,6 +133,13 @@ def q_start(mdp: NetworkedMDP, config: TrainingConfig) -> float:
         largest = mdp.reward_bound + mdp.agents * config.tau * float(logarithms(mdp.actions).max())
         return largest / (1 - mdp.gamma)
     return float(config.q_start)
+
+
+def _step_size(config: TrainingConfig):
+    """As `localized_td` takes it."""
+    if config.step_schedule == "per_visit":
+        return visit_steps(config.step_power, config.step_smallest)
+    return (config.step_size, None) if config.step_schedule == "constant" else (config.step_h, config.step_t0)
 
 
 def _per_agent(key: str, value, sizes: np.ndarray) -> list[int]:

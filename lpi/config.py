@@ -106,14 +106,24 @@ class TrainingConfig(_Checked):
     )
     step_schedule: str = _setting(
         "constant",
-        "constant: step_size; decaying: step_h / (t + step_t0), t counted from 0 in each outer loop.",
-        "6.1 constant; Theorem 5 decaying",
-        of=("constant", "decaying"),
+        "constant: step_size; decaying: step_h / (t + step_t0), t counted from 0 in each outer loop; per_visit: "
+        "max(N ** -step_power, step_smallest) for the N-th update of a pair since it took its start value.",
+        "6.1 constant; Theorem 5 decaying; per_visit ours",
+        of=("constant", "decaying", "per_visit"),
     )
     step_size: float = _setting(0.1, "Constant step size of TD(0).", "6.1", "number", above=0, high=1)
     step_h: float = _setting(40.0, "H of the decaying schedule.", "Theorem 5, unspecified in 6", "number", above=0)
     step_t0: float = _setting(
         160.0, "t0 of the decaying schedule; at least step_h.", "Theorem 5: at least 4 H", "number", above=0
+    )
+    step_power: float = _setting(0.8, "Power of N in the schedule per_visit.", "ours", "number", low=0.5, high=1)
+    step_smallest: float = _setting(
+        0.001,
+        "Smallest step of the schedule per_visit: what still tracks the policy.",
+        "ours",
+        "number",
+        low=0.001,
+        high=1,
     )
     inner_start: str = _setting(
         "uniform",

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from lpi.elementary import log
+from lpi.elementary import exponentials, log, logarithms
 from lpi.mdp import ModelTables, NetworkedMDP
 from lpi.network import LocalIndex, local_index
 
@@ -34,6 +34,7 @@ class QTables(NamedTuple):
     states: LocalIndex  # over s_{N_i^beta}
     actions: LocalIndex  # over a_{N_i^beta}
     visited: np.ndarray  # uint8, one per entry: ever updated
+    visits: np.ndarray  # uint32, one per entry: updates since its start value; none where no step size asks for it
 
 
 class Walk(NamedTuple):
@@ -48,13 +49,23 @@ class Walk(NamedTuple):
     error: np.ndarray  # (1,) float64, sum of |TD error| over agents and updates
 
 
-def q_tables(mdp: NetworkedMDP, beta: int, start: float) -> QTables:
-    """Q tables of every agent's beta-hop neighbourhood, all entries at `start`, none visited."""
+def q_tables(mdp: NetworkedMDP, beta: int, start: float, count: bool = False) -> QTables:
+    """Q tables of every agent's beta-hop neighbourhood, all entries at `start`, none visited; `count` counts visits."""
     neighbourhoods = mdp.network.neighbourhoods(beta)
     states = local_index(neighbourhoods, mdp.states)
     actions = local_index(neighbourhoods, mdp.actions)
     offset = np.concatenate(([0], np.cumsum(states.size * actions.size)))
-    return QTables(np.full(offset[-1], start), offset, states, actions, np.zeros(offset[-1], dtype=np.uint8))
+    visits = np.zeros(offset[-1] if count else 0, dtype=np.uint32)
+    return QTables(np.full(offset[-1], start), offset, states, actions, np.zeros(offset[-1], dtype=np.uint8), visits)
+
+
+def visit_steps(power: float, smallest: float) -> np.ndarray:
+    """Step size max(N^-power, smallest) of an entry's N-th update, N = 1, 2, ...; the last holds from there on."""
+    most = 2
+    while most**-power > smallest:
+        most *= 2
+    steps = exponentials(-power * logarithms(np.arange(1.0, most + 1)))
+    return np.append(steps[steps > smallest], smallest)
 
 
 def entropies(policy: np.ndarray, index: LocalIndex, actions: np.ndarray) -> np.ndarray:
@@ -86,19 +97,22 @@ def localized_td(
         updates: T, the number of TD updates of each agent.
         episode_length: updates between two draws from rho; `updates` for one trajectory.
         reward_at: "arrival", r_hat(t) as line 4 is printed, or "departure", r_hat(t - 1) as (6) defines Q.
-        step_size: (alpha, None) for a constant step or (H, t0) for H / (t + t0), t = 0, 1, ... (Theorem 5).
+        step_size: (alpha, None) for a constant step, (H, t0) for H / (t + t0), t = 0, 1, ... (Theorem 5), or the array
+            of `visit_steps`; the tables must count visits for the latter.
         rng: source of every random number.
     """
     n = len(model.actions)
     integers = [np.zeros(n, dtype=np.int64) for _ in range(4)]
     walk = Walk(*integers, np.zeros(n), np.array([0, -1, 0]), np.zeros(1))
-    scale, shift = step_size
+    per_visit = isinstance(step_size, np.ndarray)
+    steps = step_size if per_visit else np.empty(0)
+    scale, shift = (0.0, None) if per_visit else step_size
     starts = -(-updates // episode_length) * (1 + (len(model.rho_weights) > 1))
     thresholds, offsets = action_thresholds(policy, policy_states, model.actions)
     for rows in _blocks(updates + starts):
         _td_block(
             model, q, thresholds, offsets, policy_states, bonus, walk, rng.random((rows, 2 * n)), updates, episode_length,
-            reward_at == "arrival", scale, -1.0 if shift is None else float(shift),
+            reward_at == "arrival", scale, -1.0 if shift is None else float(shift), steps,
         )  # fmt: skip
     return float(walk.error[0]) / (n * updates)
 
@@ -231,7 +245,7 @@ def _regularized_reward(model, i, state, action, row, index, bonus):
 
 @njit(cache=True)
 def _td_block(
-    model, q, thresholds, offsets, index, bonus, walk, uniforms, updates, episode_length, arrival, scale, shift
+    model, q, thresholds, offsets, index, bonus, walk, uniforms, updates, episode_length, arrival, scale, shift, steps
 ):  # fmt: skip
     n = len(model.actions)
     state, action, row, entry, reward = walk.state, walk.action, walk.row, walk.entry, walk.reward
@@ -268,6 +282,10 @@ def _td_block(
             at = np.uint64(entry[i])
             old = q.values[at]
             error += abs(target - old)
+            if len(steps) > 0:
+                count = min(np.int64(q.visits[at]), len(steps) - 1)
+                alpha = steps[np.uint64(count)]
+                q.visits[at] = count + 1
             q.values[at] = (1.0 - alpha) * old + alpha * target
             q.visited[at] = 1
             entry[i] = next_entry

@@ -21,7 +21,9 @@ EXACT_LIMIT = 2 * 1024**3  # bytes that an exact evaluation may need
 EXACT_STATE_BYTES = 360  # of the solver's vectors, per joint state: 25 in single and 10 in double precision, in pairs
 
 
-def training_memory(network: Network, states: Sequence[int], actions: Sequence[int], kappa: int, beta: int) -> int:
+def training_memory(
+    network: Network, states: Sequence[int], actions: Sequence[int], kappa: int, beta: int, count: bool = False
+) -> int:
     """Bytes that a training run's tables take.
 
     The Q tables with their visited flags, the gains that the aggregated Q of (11) is kept as, four policy tables, the
@@ -34,13 +36,14 @@ def training_memory(network: Network, states: Sequence[int], actions: Sequence[i
         states, actions: numbers of local states and actions of each agent.
         kappa: hops that policies see.
         beta: hops that Q functions see.
+        count: whether the visits of every Q table entry are counted.
     """
     total = 0
     for i in range(network.agents):
         q_states, q_actions = _joint(network, states, actions, i, beta)
         rows, combinations = _joint(network, states, actions, i, kappa)
         members = len(network.neighbourhood(i, kappa))
-        q = q_states * q_actions * (8 + 1)
+        q = q_states * q_actions * (8 + 1 + 4 * count)
         gains = rows * (combinations // actions[i]) * (actions[i] - 1) * 8
         policies = 4 * rows * actions[i] * 8
         indices = 2 * members * rows * 8
@@ -67,11 +70,12 @@ def check_memory(settings: Settings, limit_gb: float | None = None, key: str = "
     """
     graph, agents = settings.environment.graph, settings.environment.agents
     kappa, beta = settings.training.kappa, settings.training.beta
+    count = settings.training.step_schedule == "per_visit"
     limit_gb = _environment_limit() if limit_gb is None else limit_gb
-    needed, limit = _spreading_memory(graph, agents, kappa, beta), limit_gb * 10**9
+    needed, limit = _spreading_memory(graph, agents, kappa, beta, count), limit_gb * 10**9
     if needed > limit:
-        kappas = [k for k in range(kappa) if _spreading_memory(graph, agents, k, beta) <= limit]
-        betas = [b for b in range(beta or 0) if _spreading_memory(graph, agents, kappa, b) <= limit]
+        kappas = [k for k in range(kappa) if _spreading_memory(graph, agents, k, beta, count) <= limit]
+        betas = [b for b in range(beta or 0) if _spreading_memory(graph, agents, kappa, b, count) <= limit]
         key, value = ("beta", beta) if betas and not kappas else (key, kappa)
         raise ConfigError(
             f"{key}: {value} is not allowed with {agents} agents and graph = {graph}: the tables take "
@@ -103,10 +107,10 @@ def _joint(network: Network, states: Sequence[int], actions: Sequence[int], agen
 
 
 @cache
-def _spreading_memory(graph: str, agents: int, kappa: int, beta: int | None) -> int:
+def _spreading_memory(graph: str, agents: int, kappa: int, beta: int | None, count: bool = False) -> int:
     network = Network.named(graph, agents)
     beta = kappa if beta is None else beta
-    return training_memory(network, [LOCAL_STATES] * agents, [LOCAL_ACTIONS] * agents, kappa, beta)
+    return training_memory(network, [LOCAL_STATES] * agents, [LOCAL_ACTIONS] * agents, kappa, beta, count)
 
 
 def _what_fits(graph: str, agents: int, kappas: list[int], betas: list[int]) -> str:

@@ -174,11 +174,13 @@ def localized_td(
     policy: list[dict],
     kappa: int,
     tau: float,
-    alpha: Callable[[int], float],
+    alpha: Callable[[int, int], float],
     reward_at: str,
     start: dict,
+    visits: dict | None = None,
 ) -> tuple[dict, set, float]:
-    """Lines 1 to 5 of Algorithm 2 for agent i; `alpha(k)` is the step size of the k-th update, k = 0, 1, ...
+    """Lines 1 to 5 of Algorithm 2 for agent i; `alpha(k, visit)` is the step size of the k-th update, k = 0, 1, ...,
+    which is the visit-th one of its pair since line 1; `visits`, where given, are counts that go on.
 
     Several records are learned from one after another.  `start` is \\hat Q_i^0 of line 1, `reward_at` the index of the
     reward in line 4: "arrival" for \\hat r_i(t) as printed, "departure" for \\hat r_i(t - 1).
@@ -188,6 +190,7 @@ def localized_td(
     n = mdp.agents
     n_i_beta, n_i_kappa = neighbourhoods(mdp, beta)[i], neighbourhoods(mdp, kappa)[i]
     q = dict(start)  # line 1
+    visits = {} if visits is None else visits
     updated, error, k = set(), 0.0, 0
     for record in records:
         pairs = [(restrict(s, n_i_beta), restrict(a, n_i_beta)) for s, a in record]
@@ -198,7 +201,9 @@ def localized_td(
             reward = {"arrival": r_hat[t], "departure": r_hat[t - 1]}[reward_at]
             target = reward + mdp.gamma * q[pairs[t]]
             error += abs(target - q[pairs[t - 1]])
-            q[pairs[t - 1]] = (1 - alpha(k)) * q[pairs[t - 1]] + alpha(k) * target  # line 4
+            visits[pairs[t - 1]] = visits.get(pairs[t - 1], 0) + 1
+            step = alpha(k, visits[pairs[t - 1]])
+            q[pairs[t - 1]] = (1 - step) * q[pairs[t - 1]] + step * target  # line 4
             updated.add(pairs[t - 1])
             k += 1
     return q, updated, error
@@ -274,7 +279,11 @@ def localized_policy_iteration(mdp, config, q_start: float, rng: np.random.Gener
     n, kappa = mdp.agents, config.kappa
     beta = kappa if config.beta is None else config.beta
     episode_length = config.episode_length or config.trajectory_length
-    constant = config.step_schedule == "constant"
+    alpha = {
+        "constant": lambda k, visit: config.step_size,
+        "decaying": lambda k, visit: config.step_h / (k + config.step_t0),
+        "per_visit": lambda k, visit: max(visit**-config.step_power, config.step_smallest),
+    }[config.step_schedule]
     default_state, default_action = (
         [value] * n if isinstance(value, int) else value for value in (config.default_state, config.default_action)
     )
@@ -287,16 +296,15 @@ def localized_policy_iteration(mdp, config, q_start: float, rng: np.random.Gener
         math.prod(int(mdp.states[j]) * int(mdp.actions[j]) for j in members) for members in neighbourhoods(mdp, beta)
     )
     initial = q_dictionaries(mdp, beta, [q_start] * size)
-    policy, q, updated, error = uniform, initial, set(), 0.0
+    policy, q, updated, error, visits = uniform, initial, set(), 0.0, [{} for _ in range(n)]
     for _ in range(config.outer_loops):  # line 1
         rows = rows_of_uniforms(rng, n)
         records = collect_episodes(mdp, policy, kappa, config.trajectory_length, episode_length, rows)  # lines 2 to 6
-        q = initial if config.q_reset == "every_loop" else q
+        if config.q_reset == "every_loop":
+            q, visits = initial, [{} for _ in range(n)]
         learned = [  # line 7
             localized_td(
-                mdp, i, beta, records, policy, kappa, config.tau,
-                lambda k: config.step_size if constant else config.step_h / (k + config.step_t0),
-                config.reward_at, q[i],
+                mdp, i, beta, records, policy, kappa, config.tau, alpha, config.reward_at, q[i], visits[i]
             )
             for i in range(n)
         ]  # fmt: skip
@@ -358,11 +366,42 @@ def stationary(matrix: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(system, np.append(np.zeros(size), 1.0), rcond=None)[0]
 
 
-def td_limit(mdp, i: int, policy: list[dict], kappa: int, beta: int, tau: float, reward_at: str) -> dict:
-    """Where lines 1 to 5 of Algorithm 2 converge: line 4 in expectation over the stationary distribution is zero."""
+def passed(mdp, policy: list[dict], kappa: int, z: list[tuple], matrix: np.ndarray, length: int) -> np.ndarray:
+    """Mean distribution of z(0), ..., z(length - 1) from rho, which has one component."""
+    around = neighbourhoods(mdp, kappa)
+    here = np.array(
+        [
+            math.prod(
+                float(mdp.rho.marginals[i][0][s[i]]) * policy[i][restrict(s, around[i])][a[i]]
+                for i in range(mdp.agents)
+            )
+            for s, a in z
+        ]
+    )
+    total = np.zeros(len(z))
+    for _ in range(length):
+        total += here / length
+        here = here @ matrix
+    return total
+
+
+def td_limit(
+    mdp,
+    i: int,
+    policy: list[dict],
+    kappa: int,
+    beta: int,
+    tau: float,
+    reward_at: str,
+    episode_length: int | None = None,
+) -> dict:
+    """Where lines 1 to 5 of Algorithm 2 converge: line 4 in expectation over the stationary distribution is zero.
+
+    With an episode length, over the pairs that episodes from rho (of one component) pass through.
+    """
     n_i_kappa, n_i_beta = neighbourhoods(mdp, kappa)[i], neighbourhoods(mdp, beta)[i]
     z, matrix = pair_chain(mdp, policy, kappa)
-    weight = stationary(matrix)
+    weight = stationary(matrix) if episode_length is None else passed(mdp, policy, kappa, z, matrix, episode_length)
     keys = [(restrict(s, n_i_beta), restrict(a, n_i_beta)) for s, a in z]
     entries = {key: position for position, key in enumerate(dict.fromkeys(keys))}
     r_hat = np.array(

@@ -12,17 +12,21 @@ import pytest
 from builders import GRAPHS, random_mdp, random_policy, state_index
 
 from lpi import evaluation
-from lpi.evaluation import entropies, localized_td, q_tables
+from lpi.evaluation import entropies, localized_td, q_tables, visit_steps
 from lpi.policy import LocalPolicy
 from lpi.spreading import spreading_process
 
 TAU = 0.07
-STEPS = {"constant": ((0.1, None), lambda k: 0.1), "decaying": ((3.0, 12.0), lambda k: 3.0 / (k + 12.0))}
+STEPS = {
+    "constant": ((0.1, None), lambda k, visit: 0.1),
+    "decaying": ((3.0, 12.0), lambda k, visit: 3.0 / (k + 12.0)),
+    "per_visit": (visit_steps(0.7, 0.15), lambda k, visit: max(visit**-0.7, 0.15)),
+}
 
 
 def _kernel(mdp, policy, beta, rng, *, updates, episode_length, reward_at, step_size, start=0.0, tau=TAU):
     """`localized_td` with line 2's bonus; returns the tables and the mean |TD error|."""
-    q, index = q_tables(mdp, beta, start), state_index(mdp, policy.kappa)
+    q, index = q_tables(mdp, beta, start, isinstance(step_size, np.ndarray)), state_index(mdp, policy.kappa)
     bonus = mdp.agents * tau * entropies(policy.flat(), index, mdp.actions)
     error = localized_td(
         mdp.tables(), q, policy.flat(), index, bonus, updates, episode_length, reward_at, step_size, rng
@@ -128,11 +132,34 @@ def test_values_carry_over_between_calls():
         records = oracles.collect_episodes(mdp, tables, 1, 90, 20, rows)
         for i in range(4):
             expected[i], new, _ = oracles.localized_td(
-                mdp, i, 1, records, tables, 1, 0.0, lambda k: 0.1, "departure", expected[i]
+                mdp, i, 1, records, tables, 1, 0.0, lambda k, visit: 0.1, "departure", expected[i]
             )
             updated[i] |= new
     np.testing.assert_allclose(q.values, oracles.flat(expected), rtol=1e-12)
     assert q.visited.sum() == sum(len(pairs) for pairs in updated)
+
+
+@pytest.mark.parametrize("power, smallest", [(1.0, 0.001), (0.5, 0.01), (0.7, 0.3), (0.8, 1.0)])
+def test_steps_of_visits(power, smallest):
+    """The table holds every step above the smallest, which comes last."""
+    steps = visit_steps(power, smallest)
+    expected = [max(count**-power, smallest) for count in range(1, len(steps) + 20)]
+    np.testing.assert_allclose(steps, expected[: len(steps)], rtol=1e-13)
+    assert steps[-1] == smallest and set(expected[len(steps) :]) == {smallest}
+    assert smallest not in steps[:-1]
+
+
+def test_averaging_over_visits_forgets_the_start_and_is_the_mean():
+    """1 / N with gamma = 0: an entry is the mean of the rewards of its updates, whatever it started at."""
+    mdp = random_mdp(GRAPHS["line"], seed=91, gamma=0.0)
+    policy = random_policy(mdp, 0, seed=92)
+    run = dict(updates=400, episode_length=20, reward_at="departure", step_size=visit_steps(1.0, 0.001), tau=0.0)
+    q, _ = _kernel(mdp, policy, 0, np.random.default_rng(93), start=1e6, **run)
+    rewards = np.concatenate([table.ravel() for table in mdp.rewards])
+    seen = q.visited == 1
+    np.testing.assert_allclose(q.values[seen], rewards[seen], rtol=1e-9)
+    assert seen.any() and (q.values[~seen] == 1e6).all()
+    assert q.visits.sum() == 400 * mdp.agents
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 64, 5000])

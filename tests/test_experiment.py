@@ -330,6 +330,7 @@ def size(arrays):
     return sum(size(part) for part in arrays) if isinstance(arrays, tuple) else np.asarray(arrays).nbytes
 
 
+@pytest.mark.parametrize("count", [False, True])
 @pytest.mark.parametrize(
     ("graph", "agents", "kappa", "beta"),
     [
@@ -343,7 +344,7 @@ def size(arrays):
         ("tree", 7, 2, 1),
     ],
 )
-def test_training_memory_is_what_the_tables_take(graph, agents, kappa, beta):
+def test_training_memory_is_what_the_tables_take(graph, agents, kappa, beta, count):
     from lpi.evaluation import q_tables
     from lpi.improvement import aggregated_q, improvement_plan
     from lpi.policy import policy_index, uniform_table
@@ -351,11 +352,11 @@ def test_training_memory_is_what_the_tables_take(graph, agents, kappa, beta):
 
     network = Network.named(graph, agents)
     mdp = spreading_process(network)
-    q = q_tables(mdp, beta, 0.0)
+    q = q_tables(mdp, beta, 0.0, count)
     plan = improvement_plan(mdp, policy_index(mdp, kappa), kappa, beta, q, [0] * agents, [0] * agents)
     policies = (uniform_table(mdp, kappa),) * 4
     held = size((q, plan, aggregated_q(plan, q), policies, mdp.tables(), mdp.transitions))
-    said = training_memory(network, mdp.states, mdp.actions, kappa, beta)
+    said = training_memory(network, mdp.states, mdp.actions, kappa, beta, count)
     assert abs(said / held - 1) < 0.1
 
 

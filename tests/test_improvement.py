@@ -192,6 +192,8 @@ LOOPS = {
     "policy alone": dict(kappa=1, beta=0, inner_start="carried", default_action=(1, 2, 0, 1)),
     "Q alone": dict(kappa=0, beta=1, q_reset="once", q_start=-2.5, default_action=(0, 1, 0, 1)),
     "decaying": dict(kappa=1, step_schedule="decaying", step_h=3, step_t0=12, q_reset="once"),
+    "per_visit": dict(kappa=1, step_schedule="per_visit", step_power=0.6, step_smallest=0.05, q_reset="once"),
+    "per_visit_reset": dict(kappa=1, step_schedule="per_visit", step_power=0.6, step_smallest=0.05),
 }
 
 

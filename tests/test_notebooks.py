@@ -19,7 +19,7 @@ from lpi import experiment, notebook
 from lpi.notebook import NotebookError
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-NAMES = ("claims", "figure1", "figure2", "figure3", "optimality_gap", "summary", "theory")
+NAMES = ("claims", "figure1", "figure2", "figure3", "optimality_gap", "sensitivity", "summary", "theory")
 FIGURE3 = {"agents": [5, 10], "taus": [0.05], "kappas": [0, 1]}
 
 
@@ -45,7 +45,11 @@ def test_committed_notebook_is_stripped_and_has_one_parameters_cell(name):
     committed = _read(FOLDER / f"{name}.ipynb")
     nbformat.validate(committed)
     tagged = [cell for cell in committed.cells if "parameters" in cell.metadata.get("tags", [])]
-    own = {"claims": 'table = "../results/working/claims.csv"', "theory": 'table = "../results/theory/theory.csv"'}
+    own = {
+        "claims": 'table = "../results/working/claims.csv"',
+        "sensitivity": 'tables = "../figures/studies"',
+        "theory": 'table = "../results/theory/theory.csv"',
+    }
     made = own.get(name, 'curves = "../results/working/curves.csv"')
     assert len(tagged) == 1 and made in tagged[0].source
     for cell in committed.cells:

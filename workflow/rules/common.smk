@@ -10,6 +10,7 @@ from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, TRUTHS, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.provenance import package_files
+from lpi.studies import CHOSEN, STUDIES
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
@@ -25,6 +26,9 @@ COMMANDS = {
     "theory_notebook": ["cli", "notebook", "plotting", "theory_report"],
     "claims": ["judge"],
     "report": ["report"],
+    "studies_run": ["studies_run", "spreading", "algorithm", "local_optimum", "td_limit", "results"],
+    "studies_report": ["studies_results", "studies_text"],
+    "studies_notebook": ["cli", "notebook", "studies_plot"],
 }
 
 
@@ -125,6 +129,23 @@ def theory_configuration(wildcards):
     return json.dumps({"settings": theory_settings()})
 
 
+def study_rows(wildcards):
+    """The runs of all studies."""
+    return [f"<results>/studies/rows/{name}_kappa{k}.csv" for name, study in STUDIES.items() for k in study.kappas]
+
+
+def sensitivity_parameters(wildcards):
+    """What the notebook of the studies is run with, as JSON."""
+    folder = f"{EXPERIMENT.results_folder}/studies"
+    return json.dumps({"tables": f"{folder}/report", "output": f"{folder}/notebooks"})
+
+
+def studies_configuration(wildcards):
+    """What the studies are made from, as JSON."""
+    studies = {name: {"settings": study.settings, "variants": study.variants} for name, study in STUDIES.items()}
+    return json.dumps({"studies": studies})
+
+
 def configuration(wildcards):
     """What the results of a reading are made from, as JSON."""
     return json.dumps(EXPERIMENT.configuration(wildcards.reading))
@@ -187,6 +208,13 @@ DRAWN = [*EXPERIMENT.figures, *TRUTHS]
 TRUTH_TABLES = ["locality", "acting"]
 MEANINGS = ["_".join(means) for means in CONVENTIONS]
 SHARED_ENVIRONMENT = options_of(EXPERIMENT.environment_assignments())
+if "studies" in EXPERIMENT.readings:
+    sys.exit("config: readings: 'studies' is not allowed; the studies' folder has that name")
+STUDY_TABLES = [
+    *expand("{table}.csv", table=["levels", "contrasts", "between_kappas", "prices", "effects", "visits", "loops"]),
+    "chosen.json",
+    "studies.md",
+]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 
 # A job has one core: the libraries beneath it must not start a thread for each core of the machine.  `python` is this

@@ -1,0 +1,269 @@
+"""The studies as data, their runs, and what is read from rows whose truth is known."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lpi import studies, studies_plot, studies_results, studies_run
+from lpi.algorithm import train
+from lpi.results import ResultsError
+from lpi.studies import BUDGET, CHOSEN, FACTORS, STUDIES, chosen_study, environment_key, screened
+
+UNIFORM, FLOOR = 36.0, 37.0
+PICK = next(iter(screened()))
+
+
+def _closed(study: str, variant: str, kappa: int, seed: int, m: int) -> float:
+    """A made-up share of the gap: `screening` prefers steps per visit, `samples` crosses, the rest learns a little."""
+    noise = 0.004 * np.sin(13.7 * seed + kappa)
+    if m == 0:
+        return 0.0
+    if study == "screening":
+        return 1.0 if "per visit" in variant and m >= 2 else 0.6
+    if study in ("samples", "samples_million"):
+        size = np.log10(int(variant.split(" = ")[1]))
+        return 0.2 * size - kappa * (4 - size) * 0.05 + noise
+    if study == "defaults":
+        return 0.5 + noise
+    if study.startswith("needed"):
+        return {"as_printed": 0.1, "working": 0.7, CHOSEN: 0.95}[variant] if m >= 2 else 0.3
+    if study.startswith("truncation"):
+        return 0.9 - 0.2 * (m - 1) if variant == "beta = kappa" else 0.9
+    return 0.3 + 0.1 * ("optimistic" in variant) + noise
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    """Rows of every study and the floors, as files."""
+    folder = tmp_path_factory.mktemp("studies")
+    floors, paths = {}, []
+    for name in STUDIES:
+        study, table = chosen_study(name, PICK), []
+        for variant in study.variants:
+            for kappa in study.kappas:
+                settings = study.resolve(variant, kappa)
+                floors[(*environment_key(settings), kappa)] = (UNIFORM, FLOOR, FLOOR)
+                for seed in (0,) if study.expected else study.seeds:
+                    for m in range(4):
+                        value = UNIFORM + (FLOOR - UNIFORM) * _closed(name, variant, kappa, seed, m)
+                        rest = (np.nan,) * 3 if study.expected else (m * 1000, 0.1 * m, 0.3)
+                        table.append(
+                            (
+                                name,
+                                variant,
+                                settings.environment.agents,
+                                kappa,
+                                seed,
+                                m,
+                                rest[0],
+                                value,
+                                value - 2,
+                                rest[1],
+                                1 - 0.1 * m,
+                                rest[2],
+                            )
+                        )
+        path = folder / f"{name}.csv"
+        pd.DataFrame(table, columns=studies_run.COLUMNS).to_csv(path, index=False)
+        paths.append(path)
+    rows = [(*key, *values) for key, values in floors.items()]
+    columns = ["agents", "convention", "rho", "tau", "kappa", "uniform", "floor", "optimum"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "floors.csv", index=False)
+    visits = [("success", 20, kappa, 10, 10.0 ** -(kappa + 1)) for kappa in range(4)]
+    columns = ["convention", "episode_length", "kappa", "pairs", "xi"]
+    pd.DataFrame(visits, columns=columns).to_csv(folder / "visits.csv", index=False)
+    return folder, paths
+
+
+@pytest.fixture(scope="module")
+def rows(made_up):
+    folder, paths = made_up
+    return studies_results.read(paths, folder / "floors.csv", PICK)
+
+
+def test_all_settings_of_all_studies_are_allowed():
+    for name, study in STUDIES.items():
+        for variant in study.variants:
+            for kappa in study.kappas:
+                settings = chosen_study(name, PICK).resolve(variant, kappa)
+                assert settings.training.kappa == kappa
+        assert set(sum(study.contrasts, ())) <= set(study.variants)
+
+
+def test_explored_and_confirmed_seeds_differ():
+    for name, study in STUDIES.items():
+        assert not {*study.seeds} & {*studies.EXPLORING} or name == "screening"
+    assert STUDIES["screening"].seeds == studies.EXPLORING
+
+
+def test_every_combination_is_screened_within_the_budget():
+    assert len(screened()) == np.prod([len(values) for values in FACTORS.values()])
+    for variant in screened():
+        training = STUDIES["screening"].resolve(variant, 1).training
+        assert training.outer_loops * training.trajectory_length == BUDGET
+        assert training.beta == 1 + screened()[variant]["beta_beyond_kappa"]
+
+
+def test_the_chosen_settings_are_confirmed():
+    for name in ("needed", "needed_8"):
+        settings = chosen_study(name, PICK).resolve(CHOSEN, 1)
+        picked = STUDIES["screening"].resolve(PICK, 1).training
+        expected = dataclasses.replace(
+            picked, trajectory_length=settings.training.trajectory_length, outer_loops=settings.training.outer_loops
+        )
+        assert settings.training == expected
+    assert chosen_study("needed", PICK).resolve(CHOSEN, 1).training.trajectory_length == picked.trajectory_length
+    assert chosen_study("needed_8", PICK).resolve(CHOSEN, 3).training.beta == 3
+
+
+def test_rows_are_the_runs(monkeypatch):
+    """A small study: ends of every curve, the seeds in order, what `train` finds."""
+    study = studies.Study(
+        "?", {"agents": 3, "outer_loops": 2, "trajectory_length": 50}, {"a": {}, "b": {"eta": 1}}, seeds=(4, 5)
+    )
+    monkeypatch.setitem(STUDIES, "small", study)
+    found = pd.DataFrame(studies_run.rows("small", 1))
+    assert list(found.columns) == list(studies_run.COLUMNS)
+    assert found[["variant", "seed", "outer_loop"]].values.tolist() == [
+        [variant, seed, m] for variant in "ab" for seed in (4, 5) for m in (0, 2)
+    ]
+    settings = study.resolve("b", 1)
+    expected = train(studies_run.model(settings), settings.training, 5, settings.reporting).records[-1]
+    assert found.iloc[-1]["regularized"] == expected.regularized
+    assert found.iloc[-1]["samples"] == 100
+
+
+def test_expected_rows_have_no_samples(monkeypatch):
+    study = studies.Study("?", {"agents": 3, "outer_loops": 2}, {"a": {}}, kappas=(0,), expected=True, keep="all")
+    monkeypatch.setitem(STUDIES, "small", study)
+    found = list(studies_run.rows("small", 0))
+    assert [row["outer_loop"] for row in found] == [0, 1, 2]
+    assert {row["samples"] for row in found} == {""}
+
+
+@pytest.mark.parametrize(
+    "closed, samples",
+    [([0, 0.6, 0.7], 100), ([0, 0.6, 0.4, 0.55], 300), ([0, 0.6, 0.4], np.inf), ([0.5, 0.9], 0), ([0, 0], np.inf)],
+)
+def test_needed_is_reached_and_kept(closed, samples):
+    curve = pd.DataFrame({"closed": closed, "outer_loop": range(len(closed)), "seed": 7})
+    curve["samples"] = 100 * curve["outer_loop"]
+    assert studies_results.needed(curve.sample(frac=1, random_state=0), 0.5).to_dict() == {7: samples}
+
+
+def test_intervals_cover():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for values in rng.normal(3.0, 2.0, size=(2000, 10)):
+        _, low, high = studies_results.interval(values)
+        hits += low <= 3.0 <= high
+    assert 0.935 < hits / 2000 < 0.965
+    assert studies_results.interval([2.0]) == (2.0, 2.0, 2.0)
+
+
+def test_shares_of_the_gap(rows):
+    part = rows[(rows["study"] == "needed") & (rows["variant"] == CHOSEN)]
+    assert sorted(part["closed"].round(6).unique()) == [0, 0.3, 0.95]
+    ends = part[part["outer_loop"] == 3]
+    # the entropy term is 2 throughout: all of the gain is unregularised, whatever the entropy weighs
+    np.testing.assert_allclose(ends["reported_gain"], 0.95)
+    np.testing.assert_allclose(ends["unregularized_gain"], 0.95)
+
+
+def test_the_reported_gain_weighs_entropy_per_agent(rows, made_up, tmp_path):
+    folder, _ = made_up
+    table = rows[rows["study"] == "metric"][list(studies_run.COLUMNS)].copy()
+    lost = table["outer_loop"] > 0
+    table.loc[lost, "unregularized"] += 0.8  # J stays, so the entropy term falls by 0.8
+    path = tmp_path / "rows.csv"
+    table.to_csv(path, index=False)
+    found = studies_results.read([path], folder / "floors.csv")
+    end = found[found["outer_loop"] == 3]
+    np.testing.assert_allclose(end["reported_gain"], end["unregularized_gain"] - 0.8 / 8)
+
+
+def test_the_best_of_the_screening_is_chosen(rows):
+    found = studies_results.choose(rows)
+    assert "per visit" in found["variant"]
+    assert found["settings"] == {factor: screened()[found["variant"]][factor] for factor in FACTORS}
+    effects = studies_results.effects(studies_results.scores(rows)).set_index(["factor", "second"])
+    assert effects.loc[("steps", "per visit"), "high"] < 0
+    assert effects.loc[("eta", 1.0), ["low", "high"]].tolist() == [0, 0]
+
+
+def test_prices_say_what_was_not_reached(rows):
+    prices = studies_results.prices(rows).set_index(["study", "variant", "kappa", "share"])
+    assert prices.loc[("needed", CHOSEN, 2, 0.9), "median"] == 2000
+    assert prices.loc[("needed", "working", 2, 0.9), "median"] == np.inf
+    assert prices.loc[("needed", "working", 2, 0.9), ["reached", "budget"]].tolist() == [0, 3000]
+    assert prices.loc[("needed_8", "as_printed", 0, 0.5), "seeds"] == 5
+
+
+def test_where_the_curves_cross(rows):
+    from lpi.studies_text import crossings
+
+    found = crossings(studies_results.between_kappas(rows, "regularized")).set_index("kappa")
+    assert found["worse_up_to"].tolist() == [3_000] * 3
+    assert found["better_from"].tolist() == [30_000] * 3
+
+
+def test_an_effect_that_turns_at_the_choice_is_said():
+    """On average 0.05 is better, but the best variant has eta = 1."""
+    from lpi.studies_text import advice
+
+    design = screened()
+    score = pd.Series({name: 5.0 + 0.5 * (values["eta"] == 1.0) for name, values in design.items()})
+    pick = next(name for name, values in design.items() if values["eta"] == 1.0)
+    score[pick] = 4.0
+    effects = studies_results.effects(score)
+    eta = effects.set_index("factor").loc["eta"]
+    assert eta["low"] > 0 and eta["at_choice"] == -1.0
+    empty = pd.DataFrame(columns=["agents", "study", "kappa", "variant", "closed", "outer_loop", "share", "median"])
+    lines = advice({"effects": effects, "prices": empty, "loops": empty}, {"settings": {"eta": 1.0}})
+    line = next(line for line in lines if line.startswith("eta: 0.05 rather than 1.0"))
+    assert "there 1.0 needs 10 times fewer" in line
+
+
+@pytest.mark.parametrize("low, high, word", [(0.1, 0.3, "more"), (-0.3, -0.1, "less"), (-0.1, 0.3, "not resolved")])
+def test_words_follow_the_interval(low, high, word):
+    from lpi.studies_text import difference
+
+    assert difference(argparse.Namespace(mean=(low + high) / 2, low=low, high=high)).endswith(f"({word})")
+
+
+@pytest.fixture(scope="module")
+def report(made_up, tmp_path_factory):
+    folder, paths = made_up
+    chosen, output = folder / "chosen.json", tmp_path_factory.mktemp("report")
+    files = ["--rows", *map(str, paths), "--floors", str(folder / "floors.csv")]
+    studies_results.main(["choose", *files, "--output", str(chosen)])
+    others = ["--visits", str(folder / "visits.csv"), "--chosen", str(chosen), "--folder", str(output)]
+    studies_results.main(["report", *files, *others])
+    return output
+
+
+def test_the_report(report):
+    text = (report / "studies.md").read_text(encoding="utf-8")
+    for name in STUDIES:
+        assert f"## {name}: " in text
+    advice = text[text.index("## Advice") :]
+    assert "steps: per visit rather than constant 0.1" in advice
+    assert "stop early" in advice and "nan" not in text
+    assert "not within 3e+03 samples" in text
+    assert json.loads((report / "chosen.json").read_text())["variant"] in screened()
+
+
+def test_the_figures(report):
+    tables = studies_plot.read(report)
+    explanations, figure7 = studies_plot.explanations(tables), studies_plot.figure7(tables)
+    assert len(explanations.axes) == 6 and len(figure7.axes) == 6
+    arrows = [line for line in figure7.axes[0].get_lines() if line.get_marker() == "^"]
+    assert sum(len(line.get_xdata()) for line in arrows) == 8  # as printed reaches neither share for any kappa
+    with pytest.raises(ResultsError, match="levels.csv: cannot be read"):
+        studies_plot.read(report / "nothing")
