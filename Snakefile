@@ -4,6 +4,7 @@
 #   aggregate  all runs of a reading as one tidy table of learning curves
 #   notebooks  figures 1 to 3 and the summary table, drawn by notebooks and rendered as HTML
 #   publish    copies of these in the figures folder, with the configuration they come from
+#   multiverse apart from the default job: many readings at once, judged (config/multiverse.yaml)
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -28,6 +29,7 @@ wildcard_constraints:
     seed=r"\d+",
     figure="|".join(EXPERIMENT.figures),
     command="|".join(COMMANDS),
+    job=r"n\d+_\d+",
 
 
 rule all:
@@ -44,6 +46,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/multiverse.smk"
 
 
 onsuccess:

@@ -23,6 +23,7 @@ from lpi.config import (
     parse_assignment,
     resolve,
 )
+from lpi.multiverse_cli import add_multiverse
 
 _EPISODES = "4000"  # of `lpi evaluate` where the exact value does not fit
 
@@ -101,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         summary.add_argument(f"--{name}", required=True, type=Path)
     summary.set_defaults(run=_summary)
 
+    add_multiverse(commands)
+
     notebook = commands.add_parser("notebook", help="run a notebook and render it as self-contained HTML")
     notebook.add_argument("notebook", type=Path)
     for name in ("parameters", "output", "html"):
@@ -139,17 +142,14 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _mdp(settings: Settings):
-    from lpi.network import Network
-    from lpi.spreading import spreading_process
+    from lpi.spreading import from_settings
 
-    values = {f.name: getattr(settings.environment, f.name) for f in fields(EnvironmentConfig)}
-    network = Network.named(values.pop("graph"), values.pop("agents"))
-    return spreading_process(network, **values)
+    return from_settings(settings.environment)
 
 
 def _train(options: argparse.Namespace) -> None:
     settings, seed = _settings(options), _integer("seed", options.seed, 0, LARGEST_SEED)
-    _check_outputs(output=options.output, policy=options.policy)
+    check_outputs(output=options.output, policy=options.policy)
     from lpi.memory import check_memory
 
     check_memory(settings)
@@ -223,13 +223,13 @@ def _print(settings: Settings, found, method: str, **more) -> None:
 def _aggregate(options: argparse.Namespace) -> None:
     from lpi.results import aggregate
 
-    _check_outputs(options.runs, output=options.output)
+    check_outputs(options.runs, output=options.output)
     aggregate(options.runs, options.output)
 
 
 def _summary(options: argparse.Namespace) -> None:
     inputs = (options.curves, options.figures)
-    _check_outputs(inputs, csv=options.csv, markdown=options.markdown, latex=options.latex)
+    check_outputs(inputs, csv=options.csv, markdown=options.markdown, latex=options.latex)
     from lpi.results import read_curves
     from lpi.summary import read_figures, summarize, write
 
@@ -238,7 +238,7 @@ def _summary(options: argparse.Namespace) -> None:
 
 
 def _notebook(options: argparse.Namespace) -> None:
-    _check_outputs((options.notebook, options.parameters), output=options.output, html=options.html)
+    check_outputs((options.notebook, options.parameters), output=options.output, html=options.html)
     from lpi.notebook import execute, read_parameters
 
     execute(options.notebook, read_parameters(options.parameters), options.output, options.html)
@@ -284,7 +284,7 @@ def _check_name(reading: str) -> None:
         )
 
 
-def _check_outputs(inputs: Iterable[Path] = (), **outputs: Path | None) -> None:
+def check_outputs(inputs: Iterable[Path] = (), **outputs: Path | None) -> None:
     """Every output can be written and is neither an input nor another output; said before hours of computing."""
     taken = {os.path.realpath(path): "an input" for path in inputs}
     for option, path in outputs.items():

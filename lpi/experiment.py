@@ -38,7 +38,7 @@ GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.
 """The settings that vary over the grid, and the config key that lists their values."""
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-RESERVED = ("logs", "package", "benchmarks", "quick", "notebooks")
+RESERVED = ("logs", "package", "benchmarks", "quick", "notebooks", "multiverse")
 """Folders in the results folder, beside those of the readings."""
 _FOLDER = re.compile(r"[^{}<>\x00-\x1f]*[^{}<>\x00-\x1f/ ]")
 
@@ -80,6 +80,11 @@ KEYS = {
         },
     ),
     "settings": Key("Settings for all readings, over what the readings say.", "a mapping from settings to values", {}),
+    "multiverse": Key(
+        "File with the design of the multiverse, which the target multiverse runs.",
+        "the name of a YAML file, without {}<>",
+        "config/multiverse.yaml",
+    ),
     "results_folder": Key("Where everything is computed.", "the name of a folder, without {}<>", "results"),
     "figures_folder": Key(
         "Where the figures, tables and rendered notebooks are kept.",
@@ -117,6 +122,7 @@ class Experiment:
     seeds: tuple[int, ...]
     figures: Mapping[str, Panels]
     settings: Mapping[str, Any]
+    multiverse: str
     results_folder: str
     figures_folder: str
     memory_limit_gb: float
@@ -190,6 +196,7 @@ def load(config: Mapping[str, Any]) -> Experiment:
         seeds=_seeds(values["seeds"]),
         figures=_figures(values["figures"]),
         settings=_settings("settings", values["settings"]),
+        multiverse=_folder("multiverse", values["multiverse"]),
         results_folder=_folder("results_folder", values["results_folder"]),
         figures_folder=_folder("figures_folder", values["figures_folder"]),
         memory_limit_gb=_positive("memory_limit_gb", values["memory_limit_gb"]),

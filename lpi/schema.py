@@ -103,6 +103,7 @@ def _keys() -> dict[str, dict[str, Any]]:
         "seeds": _list({"type": "integer", "minimum": 0, "maximum": LARGEST_SEED}),
         "figures": _object({figure: {**panels, "required": list(Panels._fields)} for figure in FIGURES}),
         "settings": settings,
+        "multiverse": folder,
         "results_folder": folder,
         "figures_folder": folder,
         "memory_limit_gb": {"type": "number", "exclusiveMinimum": 0},

@@ -1,11 +1,13 @@
 import gc
 import json
+import os
 import shlex
 import sys
 
 from lpi.config import ConfigError
 from lpi.experiment import load
 from lpi.memory import LIMIT_VARIABLE
+from lpi.multiverse import load as load_multiverse
 from lpi.provenance import package_files
 
 # Modules behind each command, beside what they import themselves.
@@ -14,6 +16,10 @@ COMMANDS = {
     "aggregate": ["cli", "results"],
     "notebook": ["cli", "notebook", "plotting", "summary", "findings"],
     "publish": ["provenance"],
+    "multiverse_train": ["cli", "multiverse", "memory", "spreading", "algorithm"],
+    "multiverse_verdicts": ["cli", "multiverse_verdicts"],
+    "multiverse_effects": ["cli", "multiverse_effects"],
+    "multiverse_notebook": ["cli", "notebook", "multiverse_plot", "multiverse_text"],
 }
 
 
@@ -25,6 +31,14 @@ def checked_experiment(config):
     """
     try:
         return load(config)
+    except ConfigError as error:
+        sys.exit(f"config: {error}")
+
+
+def checked_multiverse(path):
+    """The design of the multiverse; a mistake in it ends the program with one line too."""
+    try:
+        return load_multiverse(path)
     except ConfigError as error:
         sys.exit(f"config: {error}")
 
@@ -66,6 +80,27 @@ def configuration(wildcards):
     return json.dumps(EXPERIMENT.configuration(wildcards.reading))
 
 
+def multiverse_fingerprint(wildcards):
+    """What a job trains: another value of a setting trains it again, another comment in the design does not."""
+    return MULTIVERSE.fingerprint(MULTIVERSE.jobs()[wildcards.job])
+
+
+def multiverse_jobs(wildcards):
+    """The curves of all readings at one number of agents."""
+    jobs = [name for name, cases in MULTIVERSE.jobs().items() if cases[0].agents == int(wildcards.agents)]
+    return expand("<results>/multiverse/jobs/{job}.csv", job=jobs)
+
+
+def multiverse_parameters(wildcards, input, output):
+    """What the notebook of the multiverse is run with, as JSON."""
+    tables = {name: input[name] for name in ("design", "verdicts", "effects", "best")}
+    return json.dumps(tables | {"output": os.path.dirname(output.html)})
+
+
+def multiverse_configuration(wildcards):
+    return json.dumps(MULTIVERSE.configuration())
+
+
 def published_folders():
     return [f"{EXPERIMENT.figures_folder}/{reading}" for reading in EXPERIMENT.readings]
 
@@ -75,6 +110,9 @@ def published_folders():
 gc.set_threshold(200_000, 20, 20)
 
 EXPERIMENT = checked_experiment(config)
+MULTIVERSE_FILE = EXPERIMENT.multiverse
+MULTIVERSE = checked_multiverse(MULTIVERSE_FILE)
+MULTIVERSE_AGENTS = [block.agents for block in MULTIVERSE.blocks]
 NOTEBOOKS = [*EXPERIMENT.figures, "summary"]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 
