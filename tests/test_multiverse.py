@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from test_workflow import Clone
 
 from lpi import cli, multiverse, multiverse_effects, multiverse_plot, multiverse_text, multiverse_verdicts, results
 from lpi.config import ConfigError
@@ -29,7 +30,7 @@ TINY = {
 
 
 def write(path, **changes):
-    path.write_text(yaml.safe_dump({**TINY, **changes}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({**TINY, **changes}, sort_keys=False), encoding="utf-8")
     return path
 
 
@@ -209,6 +210,39 @@ def test_an_unknown_job_is_one_line(trained, tmp_path, capsys):
     assert not (tmp_path / "x.csv").exists()
 
 
+def test_every_reading_is_judged_on_its_own_curves(trained):
+    folder, design = trained
+    table = multiverse_verdicts.read_jobs(_files(folder, 3), design, 3)
+
+    def evaluate(reading, curves):
+        assert set(curves["reading"]) == {reading.name} and len(curves) == 2 * 2 * 4
+        last = curves.loc[curves["outer_loop"] == 3, "reported"].mean()
+        judged = dict.fromkeys(multiverse_verdicts.JUDGED, 0) | {
+            "claim": "last",
+            "statistic": last,
+            "verdict": "supported",
+        }
+        return pd.DataFrame([judged])
+
+    verdicts, finals = multiverse_verdicts.judge(design, 3, table, evaluate)
+    assert list(verdicts["reading"]) == [reading.name for reading in design.readings(3)] == ["000", "001", "110", "111"]
+    assert verdicts[[*design.choices]].to_numpy().tolist() == [
+        [start, q, weight] for start, q in (("uniform", "zero"), ("carried", "optimistic")) for weight in ("network", "agent")
+    ]  # fmt: skip
+    shared = finals.pivot(index="reading", columns="kappa", values="final_regularized")
+    assert shared.loc["000"].equals(shared.loc["001"]) and not shared.loc["000"].equals(shared.loc["110"])
+    network, agent = verdicts["statistic"][:2]
+    unregularized = finals.loc[finals["reading"] == "000", "final_unregularized"].mean()
+    assert agent == pytest.approx(unregularized + (network - unregularized) / 3, abs=1e-12)
+    assert len(finals) == 4 * 2 and set(finals.columns) == {
+        "agents",
+        "reading",
+        "designed",
+        "kappa",
+        *multiverse_verdicts.FINALS,
+    }
+
+
 def planted(design, agents, truth, noise=0.05):
     """Verdicts whose statistic is `truth` of the choices' positions, with noise; supported where it is above 0.5."""
     rng, rows = np.random.default_rng(1), []
@@ -320,3 +354,25 @@ def test_texts_count_what_the_tables_hold(shipped):
     assert "- **planted**: `p1_means` = success: +1.00 [+1.00, +1.00]" in words and "pairs" not in words
     same = multiverse_text.agreement(pd.concat([table, planted(shipped, 8, lambda at: float(at["p1_means"]), 0.0)]))
     assert "| planted | 68 of 68 |" in same
+
+
+@pytest.mark.workflow
+def test_the_target_multiverse_judges_draws_and_publishes_and_goes_on_where_it_stopped(tmp_path):
+    clone = Clone(tmp_path)
+    write(tmp_path / "tiny_multiverse.yaml")
+    done = clone.snakemake("multiverse", multiverse="tiny_multiverse.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = clone.files()
+    published = {name.removeprefix("figures/multiverse/") for name in made if name.startswith("figures/")}
+    drawn = {f"{name}_n{n}.{kind}" for name in ("specification", "effects") for n in (2, 3) for kind in ("pdf", "png")}
+    tables = {"verdicts.csv", "effects.csv", "best_match.json", "finals_n2.csv", "finals_n3.csv", "provenance.json"}
+    assert published == drawn | tables | {"notebooks/multiverse.html", "notebooks/multiverse.ipynb"}
+    record = json.loads(made["figures/multiverse/provenance.json"])
+    assert record["configuration"]["settings"] == TINY["settings"]
+    again = clone.snakemake("multiverse", multiverse="tiny_multiverse.yaml")
+    assert "Nothing to be done" in again.stderr
+    (tmp_path / "results/multiverse/jobs/n3_001.csv").unlink()
+    resumed = clone.snakemake("multiverse", multiverse="tiny_multiverse.yaml")
+    assert resumed.returncode == 0
+    assert (resumed.stdout + resumed.stderr).count("of the multiverse") == 1
+    assert clone.files() == made
