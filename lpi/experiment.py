@@ -38,7 +38,7 @@ GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.
 """The settings that vary over the grid, and the config key that lists their values."""
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-RESERVED = ("logs", "package", "benchmarks", "quick", "notebooks", "multiverse")
+RESERVED = ("logs", "package", "benchmarks", "quick", "multiverse", "notebooks")
 """Folders in the results folder, beside those of the readings."""
 _FOLDER = re.compile(r"[^{}<>\x00-\x1f]*[^{}<>\x00-\x1f/ ]")
 
