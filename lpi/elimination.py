@@ -80,19 +80,25 @@ def average(plan, kernel, offset, stride, inside, each, first, second):
     """
     source, target = first, second
     for k in range(len(plan.size)):
-        length = plan.rest[k] * inside
-        others = plan.size[k] - 1
-        begin = offset[plan.variable[k]]
-        for r in range(plan.step[k], plan.step[k + 1]):
-            at = begin + plan.kernel_row[r] * others * stride
-            origin = plan.source_row[r] * (others + 1) * length
-            to = (r - plan.step[k]) * length
-            if each:
-                _combine_each(source, origin, kernel, at, stride, others, length, inside, target, to)
-            else:
-                _combine(source, origin, kernel, at, stride, others, length, target, to)
+        _average_step(plan, k, kernel, offset, stride, inside, each, source, target)
         source, target = target, source
     return source
+
+
+@njit(error_model="numpy")
+def _average_step(plan, k, kernel, offset, stride, inside, each, source, target):
+    """From the table before step k to the one after it."""
+    length = plan.rest[k] * inside
+    others = plan.size[k] - 1
+    begin = offset[plan.variable[k]]
+    for r in range(plan.step[k], plan.step[k + 1]):
+        at = begin + plan.kernel_row[r] * others * stride
+        origin = plan.source_row[r] * (others + 1) * length
+        to = (r - plan.step[k]) * length
+        if each:
+            _combine_each(source, origin, kernel, at, stride, others, length, inside, target, to)
+        else:
+            _combine(source, origin, kernel, at, stride, others, length, target, to)
 
 
 @njit(error_model="numpy")
@@ -133,3 +139,98 @@ def _combine_each(source, origin, kernel, at, stride, others, length, inside, ta
             for x in range(inside):
                 difference = source[np.uint64(b + x)] - source[np.uint64(a + x)]
                 target[np.uint64(z + x)] += kernel[np.uint64(p + x)] * difference
+
+
+@njit(error_model="numpy")
+def spread(plan, kernel, offset, stride, inside, each, first, second):
+    """The transpose of `average`: from weights of the present values in `first` to weights of the next ones.
+
+    Arguments, and where the result is, as for `average`.
+    """
+    source, target = first, second
+    for k in range(len(plan.size) - 1, -1, -1):
+        _spread_step(plan, k, kernel, offset, stride, inside, each, source, target)
+        source, target = target, source
+    return source
+
+
+@njit(error_model="numpy")
+def tape_begins(plan, inside):
+    """Where each step's table begins on the tape that `differentiate` needs, and how long the tape is."""
+    begin = np.zeros(len(plan.size) + 1, dtype=np.int64)
+    rows = 1
+    for k in range(len(plan.size)):
+        begin[k + 1] = begin[k] + rows * plan.size[k] * plan.rest[k] * inside
+        rows = plan.step[k + 1] - plan.step[k]
+    return begin
+
+
+@njit(error_model="numpy")
+def differentiate(plan, kernel, offset, stride, inside, each, tape, begin, first, second, gradient):
+    """Add to `gradient` the derivatives of <weights, average of values> by the entries of `kernel`.
+
+    The weights of the present values are in `first`, the values at the beginning of `tape`; `begin` from `tape_begins`.
+    The other arguments as for `average`; `gradient` has the shape of `kernel`.
+    """
+    for k in range(len(plan.size) - 1):
+        before, after = tape[begin[k] : begin[k + 1]], tape[begin[k + 1] :]
+        _average_step(plan, k, kernel, offset, stride, inside, each, before, after)
+    source, target = first, second
+    for k in range(len(plan.size) - 1, -1, -1):
+        values = tape[begin[k] : begin[k + 1]]
+        length = plan.rest[k] * inside
+        others = plan.size[k] - 1
+        for r in range(plan.step[k], plan.step[k + 1]):
+            at = offset[plan.variable[k]] + plan.kernel_row[r] * others * stride
+            origin = plan.source_row[r] * (others + 1) * length
+            weights = (r - plan.step[k]) * length
+            for v in range(1, others + 1):
+                _products(source, weights, values, origin, v, length, inside, each, gradient, at + (v - 1) * stride)
+        _spread_step(plan, k, kernel, offset, stride, inside, each, source, target)
+        source, target = target, source
+
+
+@njit(error_model="numpy")
+def _products(weights, w, values, origin, v, length, inside, each, gradient, at):
+    """gradient += weights (values_v - values_0), summed over a block, or over each number's part of it."""
+    shift = v * length
+    if each:
+        for begin in range(0, length, inside):
+            for x in range(inside):
+                here = np.uint64(origin + begin + x)
+                difference = values[np.uint64(origin + begin + x + shift)] - values[here]
+                gradient[np.uint64(at + x)] += weights[np.uint64(w + begin + x)] * difference
+        return
+    total = 0.0
+    for x in range(length):
+        total += weights[w + x] * (values[origin + x + shift] - values[origin + x])
+    gradient[at] += total
+
+
+@njit(error_model="numpy")
+def _spread_step(plan, k, kernel, offset, stride, inside, each, source, target):
+    """The transpose of `_average_step`."""
+    length = plan.rest[k] * inside
+    others = plan.size[k] - 1
+    rows = plan.step[k] - plan.step[k - 1] if k > 0 else 1
+    target[: rows * (others + 1) * length] = 0.0
+    for r in range(plan.step[k], plan.step[k + 1]):
+        at = offset[plan.variable[k]] + plan.kernel_row[r] * others * stride
+        origin = plan.source_row[r] * (others + 1) * length
+        begin = (r - plan.step[k]) * length
+        for x in range(length):
+            target[np.uint64(origin + x)] += source[np.uint64(begin + x)]
+        for v in range(1, others + 1):
+            p, to = at + (v - 1) * stride, origin + v * length
+            if each:
+                for block in range(0, length, inside):
+                    for x in range(inside):
+                        moved = kernel[np.uint64(p + x)] * source[np.uint64(begin + block + x)]
+                        target[np.uint64(to + block + x)] += moved
+                        target[np.uint64(origin + block + x)] -= moved
+            else:
+                weight = kernel[p]
+                for x in range(length):
+                    moved = weight * source[np.uint64(begin + x)]
+                    target[np.uint64(to + x)] += moved
+                    target[np.uint64(origin + x)] -= moved

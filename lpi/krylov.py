@@ -36,39 +36,44 @@ def gmres(
     start: np.ndarray,
     limit: float,
     invariant: Invariant,
+    size: Callable[[np.ndarray], float] | None = None,
+    basis: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float, int]:
-    """Solve operator(x) = target until the largest residual is at most `limit`.
+    """Solve operator(x) = target until the largest residual (or another `size` of the residual) is at most `limit`.
 
     Args:
         operator: a linear map of float64 and of float32 arrays to new arrays of the same type.
         target, start: shape (size,) float64.
-        limit: bound on the largest absolute residual.
+        limit: bound on the residual.
         invariant: subspace in which the operator can be inverted by other means.
+        size: of a residual; default its largest absolute value.
+        basis: work space from `basis_space`, for solves one after another.
 
     Returns:
-        x, its largest residual (recomputed, not estimated) and the number of applications of `operator`.
+        x, the size of its residual (recomputed, not estimated) and the number of applications of `operator`.
 
     Raises:
         ArithmeticError: `limit` not reached.
     """
+    size = _largest if size is None else size
     x, applications = start.copy(), 0
-    basis = np.empty((BASIS + 1, len(target)), dtype=np.float32)
+    basis = basis_space(len(target)) if basis is None else basis
     while True:
         residual = operator(x)
         np.subtract(target, residual, out=residual)
         applications += 1
-        largest = _largest(residual)
+        largest = size(residual)
         if largest <= limit:
             return x, largest, applications
         if applications > _MOST or not np.isfinite(largest):
             raise ArithmeticError(f"GMRES: residual {largest:.3g} after {applications} sweeps; {limit:.3g} was asked")
-        applications += _correct(operator, residual, _SAFETY * max(limit, _SINGLE * largest), basis, invariant, x)
+        applications += _correct(operator, residual, _SAFETY * max(limit, _SINGLE * largest), basis, invariant, size, x)
 
 
-def _correct(operator, residual, limit: float, basis, invariant: Invariant, x) -> int:
+def _correct(operator, residual, limit: float, basis, invariant: Invariant, size, x) -> int:
     """Add to `x` what brings its `residual` (overwritten) to about `limit`; returns the applications of `operator`."""
     rows = [_split(residual, invariant.columns)]
-    largest, norm = _largest(residual), np.sqrt(_dot(residual, residual))
+    largest, norm = size(residual), np.sqrt(_dot(residual, residual))
     used, weights = 0, np.zeros(0)
     if largest > limit:
         np.multiply(residual, 1 / norm, out=basis[0], casting="same_kind")
@@ -94,6 +99,11 @@ def _correct(operator, residual, limit: float, basis, invariant: Invariant, x) -
     return used
 
 
+def basis_space(size: int) -> np.ndarray:
+    """Room for the basis vectors of problems of one size: getting it from the system takes as long as some sweeps."""
+    return np.empty((BASIS + 1, size), dtype=np.float32)
+
+
 def constants(gamma: float, columns: int) -> Invariant:
     """The constants, one for each of `columns` interleaved quantities, for the operator I - gamma P."""
     return Invariant(columns, lambda row, limit: row / (1 - gamma))
@@ -101,6 +111,15 @@ def constants(gamma: float, columns: int) -> Invariant:
 
 def _largest(vector: np.ndarray) -> float:
     return max(float(vector.max()), -float(vector.min()))
+
+
+@njit(cache=True)
+def absolute_sum(vector):
+    """Sum of absolute values, as a size of residuals that are weights of states."""
+    total = 0.0
+    for x in vector:
+        total += abs(x)
+    return total
 
 
 @njit(cache=True, error_model="numpy")

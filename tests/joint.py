@@ -68,16 +68,43 @@ def evaluate(mdp, policy, tau: float) -> Values:
     return Values(reward + tau * entropy, reward, values)
 
 
-def optimum(mdp, tau: float) -> float:
-    """J of the best joint policy by soft value iteration over all joint states and actions; tau = 0: plain."""
-    states = joint_states(mdp)
-    closest = oracles.neighbourhoods(mdp, 1)
+def agent_values(mdp, policy, tau: float) -> tuple[np.ndarray, np.ndarray]:
+    """V_i of (5) as a linear system, shape (n, joint states), and Q_i of (6), shape (n, joint states, joint actions)."""
+    states, n = joint_states(mdp), mdp.agents
+    seen = oracles.neighbourhoods(mdp, policy.kappa)
+    transition, _ = system(mdp, policy)
+    stage = np.zeros((len(states), n))
+    for i in range(n):
+        zeta = policy.tables[i][tuple(states[:, j] for j in seen[i])]
+        stage[:, i] = (zeta * mdp.rewards[i][states[:, i]]).sum(axis=1)
+        stage[:, i] -= n * tau * (zeta * np.log(np.where(zeta > 0, zeta, 1))).sum(axis=1)
+    values = np.linalg.solve(np.eye(len(states)) - mdp.gamma * transition, stage).T
+    rewards, transitions = model(mdp)
+    q = [rewards[i].T + mdp.gamma * (transitions @ values[i]).T for i in range(n)]
+    return values, np.array(q)
+
+
+def occupancy(mdp, policy) -> np.ndarray:
+    """(1 - gamma) sum_t gamma^t P(s(t) = s) under rho, as a linear system."""
+    transition, _ = system(mdp, policy)
+    return np.linalg.solve(np.eye(len(transition)) - mdp.gamma * transition.T, (1 - mdp.gamma) * rho(mdp))
+
+
+def model(mdp) -> tuple[np.ndarray, np.ndarray]:
+    """r_i, shape (n, joint actions, joint states), and P, shape (joint actions, joint states, joint states)."""
+    states, closest = joint_states(mdp), oracles.neighbourhoods(mdp, 1)
     rewards, transitions = [], []
     for a in oracles.all_values(mdp.actions, range(mdp.agents)):
         pairs = [(*(states[:, j] for j in closest[i]), a[i]) for i in range(mdp.agents)]
         transitions.append(_joint_transition([mdp.transitions[i][pair] for i, pair in enumerate(pairs)]))
-        rewards.append(sum(mdp.rewards[i][states[:, i], a[i]] for i in range(mdp.agents)) / mdp.agents)
-    rewards, transitions, values = np.array(rewards), np.array(transitions), np.zeros(len(states))
+        rewards.append([mdp.rewards[i][states[:, i], a[i]] for i in range(mdp.agents)])
+    return np.moveaxis(np.array(rewards), 1, 0), np.array(transitions)
+
+
+def optimum(mdp, tau: float) -> float:
+    """J of the best joint policy by soft value iteration over all joint states and actions; tau = 0: plain."""
+    rewards, transitions = model(mdp)
+    rewards, values = rewards.mean(axis=0), np.zeros(mdp.joint_states)
     while True:
         q = rewards + mdp.gamma * transitions @ values
         top = q.max(axis=0)

@@ -11,7 +11,7 @@ import oracles
 import pytest
 from builders import GRAPHS, random_mdp, random_policy, random_rows
 
-from lpi import exact, krylov
+from lpi import exact, joint_chain, krylov
 from lpi.component import autonomous_component, independent_ranks
 from lpi.elimination import averaged, elimination, probabilities
 from lpi.network import Network
@@ -33,6 +33,10 @@ PUBLISHED = [
 
 def spreading(graph, convention: str = "success", **more):
     return spreading_process(graph, p1_means=convention, p2_means=convention, **more)
+
+
+def numbers(found) -> tuple[float, float, float]:
+    return found.regularized, found.unregularized, found.error_bound
 
 
 def check(mdp, policy, tau: float = TAU) -> None:
@@ -67,7 +71,7 @@ def test_the_spreading_process_agrees_with_brute_force(graph, convention, rho):
 @pytest.mark.parametrize("graph", CHAINS)
 def test_mdps_that_decouple_agree_with_brute_force(graph, kappa, block, monkeypatch):
     """More than two values and ranks, some agents with one; blocks that leave one or two joint values over, or none."""
-    monkeypatch.setattr(exact, "_BLOCK", block)
+    monkeypatch.setattr(joint_chain, "_BLOCK", block)
     mdp = joint.decoupling_mdp(CHAINS[graph], seed=3)
     assert autonomous_component(mdp).values.tolist() == [3, 2, 3, 2][: mdp.agents]
     check(mdp, random_policy(mdp, kappa, seed=kappa))
@@ -101,10 +105,11 @@ def test_the_error_bound_is_the_largest_residual_and_holds(tolerance, seed):
     policy = random_policy(mdp, 1, seed)
     found, expected = exact.evaluate(mdp, policy, TAU, tolerance), joint.evaluate(mdp, policy, TAU)
     transition, stage = joint.system(mdp, policy)
-    residual = np.abs(stage + mdp.gamma * transition @ found.values[:, 0] - found.values[:, 0]).max()
+    values = found.start.reshape(-1, 2)  # V without entropy, and the discounted entropy
+    residual = np.abs(stage + mdp.gamma * transition @ values - values).max()
     assert found.error_bound == pytest.approx(residual * (1 + TAU) / (1 - mdp.gamma), rel=1e-5, abs=1e-11)
     assert found.error_bound <= (1 + TAU) * tolerance
-    assert np.abs(found.values[:, 0] - expected.states).max() * (1 + TAU) <= found.error_bound + 1e-11
+    assert np.abs(values - expected.states).max() * (1 + TAU) <= found.error_bound + 1e-11
     assert abs(found.regularized - expected.regularized) <= found.error_bound + 1e-11
     assert abs(found.unregularized - expected.unregularized) <= found.error_bound + 1e-11
 
@@ -124,14 +129,14 @@ def test_a_warm_start_gives_the_same_value_in_fewer_sweeps():
         policy = np.clip(policy, 0, 1)
     again = evaluator.evaluate(policy.ravel(), TAU, 1e-6)
     same = evaluator.evaluate(policy.ravel(), TAU, 1e-6)
-    assert same[:3] == again[:3] and same.sweeps == 1
+    assert numbers(same) == numbers(again) and same.sweeps == 1
 
 
 def test_the_same_arguments_give_the_same_bytes():
     mdp = joint.decoupling_mdp(CHAINS["ring"], seed=8)
     first, second = (exact.evaluate(mdp, random_policy(mdp, 1, seed=8), TAU) for _ in range(2))
-    assert first.values.tobytes() == second.values.tobytes()
-    assert first[:3] == second[:3]
+    assert first.start.tobytes() == second.start.tobytes()
+    assert numbers(first) == numbers(second)
 
 
 def test_too_many_joint_states_are_refused():
@@ -149,6 +154,130 @@ def test_memory_counts_what_the_policies_see():
     assert not exact.fits(mdp, 5, limit)
     with pytest.raises(ValueError, match="joint states need"):
         exact.Evaluator(mdp, 5, limit)
+
+
+# -------------------------------------------------------------------------------- V, V_i, Q_i, and the occupancy
+
+SMALL = {
+    "single": nx.path_graph(1),
+    "line": nx.path_graph(4),
+    "ring": nx.cycle_graph(3),
+    "star": nx.star_graph(3),
+    "random": nx.gnp_random_graph(4, 0.6, seed=3),
+}
+
+
+def small_mdps(graph, seed: int):
+    """One that nothing is known of, one that decouples, one with a single action for some agents, and no future."""
+    yield random_mdp(graph, seed, states=(2, 3), actions=(3, 2), components=2)
+    yield random_mdp(graph, seed, states=(2,), actions=(1, 2), gamma=0.0)
+    yield joint.decoupling_mdp(graph, seed, values=(2, 1), ranks=(1, 2), actions=(2, 3))
+
+
+@pytest.mark.parametrize("kappa", [0, 1, 2])
+@pytest.mark.parametrize("graph", SMALL)
+def test_values_and_q_functions_agree_with_brute_force(graph, kappa):
+    for mdp in small_mdps(SMALL[graph], seed=kappa):
+        policy = random_policy(mdp, kappa, seed=2)
+        found = exact.evaluate(mdp, policy, TAU, 1e-10, per_agent=True)
+        mean = exact.evaluate(mdp, policy, TAU, 1e-10)
+        expected = joint.evaluate(mdp, policy, TAU)
+        for name in ("regularized", "unregularized"):
+            for one in (found, mean):
+                assert getattr(one, name) == pytest.approx(getattr(expected, name), rel=0, abs=1e-9)
+        values, q = joint.agent_values(mdp, policy, TAU)
+        plain, plain_q = joint.agent_values(mdp, policy, 0.0)
+        close(found.v_agents, values)
+        close(found.v_agents_unregularized, plain)
+        for one in (found, mean):
+            close(one.v, expected.states @ [1, TAU])
+            close(one.v_unregularized, expected.states[:, 0])
+        close(mean.q(), q.mean(axis=0))
+        close(mean.q(regularized=False), plain_q.mean(axis=0))
+        for i in range(mdp.agents):
+            close(found.q_agent(i), q[i])
+        close(found.q_agent(0, regularized=False), plain_q[0])
+
+
+def close(found, expected) -> None:
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("kappa", [0, 1, 2])
+@pytest.mark.parametrize("graph", SMALL)
+def test_the_occupancy_agrees_with_brute_force(graph, kappa):
+    for mdp in (*small_mdps(SMALL[graph], seed=kappa), spreading(SMALL[graph], rho="one_infected")):
+        policy = random_policy(mdp, kappa, seed=3)
+        found, expected = exact.occupancy(mdp, policy), joint.occupancy(mdp, policy)
+        assert found.shape == expected.shape and np.abs(found - expected).sum() <= 1e-9
+        assert exact.occupancy(mdp, policy, 1e-4).sum() == pytest.approx(1, rel=0, abs=1e-4)
+
+
+@pytest.mark.parametrize("agents", [3, 4])
+def test_the_occupancy_gives_j(agents):
+    """J = <d, stage reward> / (1 - gamma)."""
+    mdp = spreading(nx.path_graph(agents))
+    policy = random_policy(mdp, 1, seed=4)
+    _, stage = joint.system(mdp, policy)
+    expected = exact.occupancy(mdp, policy) @ stage @ [1, TAU] / (1 - mdp.gamma)
+    assert exact.evaluate(mdp, policy, TAU).regularized == pytest.approx(expected, rel=0, abs=1e-8)
+
+
+def test_a_start_of_another_kappa_saves_sweeps_and_of_another_mdp_is_refused():
+    mdp = spreading(nx.path_graph(5))
+    uniform = exact.evaluate(mdp, LocalPolicy.uniform(mdp, 0), TAU, per_agent=True)
+    for per_agent in (False, True):
+        cold = exact.evaluate(mdp, LocalPolicy.uniform(mdp, 1), TAU, per_agent=per_agent)
+        warm = exact.evaluate(mdp, LocalPolicy.uniform(mdp, 1), TAU, start=uniform.start, per_agent=per_agent)
+        assert warm.regularized == pytest.approx(cold.regularized, rel=0, abs=1e-9)
+        assert warm.sweeps <= mdp.agents < cold.sweeps
+    with pytest.raises(ValueError, match=r"start: shape \(5, 2048\) is not allowed") as refused:
+        other = spreading(nx.path_graph(4))
+        exact.evaluate(other, LocalPolicy.uniform(other, 1), TAU, start=uniform.start)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_was_not_asked_for_or_does_not_fit_is_refused():
+    mdp = spreading(nx.path_graph(3))
+    found = exact.evaluate(mdp, LocalPolicy.uniform(mdp, 1), TAU)
+    for ask in (lambda: found.v_agents, lambda: found.v_agents_unregularized, lambda: found.q_agent(0)):
+        with pytest.raises(ValueError, match="per_agent: False is not allowed here"):
+            ask()
+    with pytest.raises(ValueError, match=r"agent: 3 is not allowed; an integer in 0\.\.2"):
+        found.q_agent(3)
+    with pytest.raises(ValueError, match=r"tau: -1\.0 is not allowed"):
+        exact.evaluate(mdp, LocalPolicy.uniform(mdp, 1), -1.0)
+    wide = spreading(nx.path_graph(6))
+    found = exact.evaluate(wide, LocalPolicy.uniform(wide, 0), TAU, 1e-3, memory_limit=3_000_000)
+    with pytest.raises(ValueError, match=r"4\.1e\+03 joint states x 64 joint actions need \S+ GB; at most 0\.003 GB"):
+        found.q()
+    assert not exact.fits(wide, 1, 2_000_000, per_agent=True) and exact.fits(wide, 1, 2_000_000)
+    with pytest.raises(ValueError, match="joint states need"):
+        exact.evaluate(wide, LocalPolicy.uniform(wide, 1), TAU, per_agent=True, memory_limit=2_000_000)
+
+
+def test_large_rewards_are_known_as_well_as_rounding_allows():
+    base = random_mdp(GRAPHS["line"], seed=6)
+    mdp = type(base)(base.network, base.transitions, [1e9 * r for r in base.rewards], 0.99, base.rho)
+    found, expected = (f.evaluate(mdp, random_policy(mdp, 1, seed=6), TAU) for f in (exact, joint))
+    assert found.regularized == pytest.approx(expected.regularized, rel=1e-12)
+    assert abs(found.regularized - expected.regularized) <= 2 * found.error_bound
+
+
+@pytest.mark.parametrize("kappa, graph", [(0, nx.path_graph(5)), (1, nx.cycle_graph(4)), (2, nx.star_graph(3))])
+def test_unregularised_values_agree_with_quantecon(kappa, graph):
+    """A randomised policy as the only action of a decision process of its own."""
+    from quantecon.markov import DiscreteDP  # slow to import
+
+    for mdp in (spreading(graph), random_mdp(graph, seed=7, states=(2, 3, 2), actions=(2, 3))):
+        policy = random_policy(mdp, kappa, seed=7)
+        transition, stage = joint.system(mdp, policy)
+        process = DiscreteDP(stage[:, :1], transition[:, None, :], mdp.gamma)
+        expected = process.evaluate_policy(np.zeros(len(stage), dtype=np.int64))
+        found = exact.evaluate(mdp, policy, TAU)
+        np.testing.assert_allclose(found.v_unregularized, expected, rtol=0, atol=1e-8)
+        assert found.unregularized == pytest.approx(joint.rho(mdp) @ expected, rel=0, abs=1e-8)
 
 
 # ------------------------------------------------------------------------------------------------------------ optima
