@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lpi.config import EnvironmentConfig, Settings
 from lpi.multiverse import CURVES, Design, Reading
 from lpi.multiverse_effects import text_of
 from lpi.results import COLUMNS, ResultsError
@@ -68,6 +69,59 @@ def _curves(design: Design, reading: Reading, part: pd.DataFrame, case) -> pd.Da
     }  # fmt: skip
     samples = part["outer_loop"] * settings.training.trajectory_length
     return part.assign(**constant, beta=beta, reported=reported, samples=samples)[list(COLUMNS)].reset_index(drop=True)
+
+
+def claims_under(design: Design, agents: int) -> Callable[[Reading, pd.DataFrame], pd.DataFrame]:
+    """Function from a reading and its curves to its verdicts by `lpi.claims`.
+
+    The optimum and the best kappa-hop policies, which the claims hold the curves against, are computed once for each
+    environment: at n = 8 they take some 40 s.
+    """
+    from lpi import claims
+
+    cases = {case.name: case for case in design.cases(agents)}
+    known: dict[EnvironmentConfig, tuple[pd.DataFrame, pd.DataFrame]] = {}
+
+    def evaluate(reading: Reading, curves: pd.DataFrame) -> pd.DataFrame:
+        settings = design.resolve(cases[reading.case], max(design.kappas))
+        if settings.environment not in known:
+            known[settings.environment] = _truth(settings, design.kappas)
+        optima, locality = known[settings.environment]
+        return claims.evaluate(curves, optima.assign(reading=reading.name), locality)
+
+    return evaluate
+
+
+def _truth(settings: Settings, kappas: Iterable[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The optimum, a row, and the best kappa-hop policies found, a row per kappa, of one environment."""
+    from lpi import exact
+    from lpi.policy import LocalPolicy
+    from lpi.spreading import from_settings
+
+    mdp, environment, tau = from_settings(settings.environment), settings.environment, settings.training.tau
+    best, uniform = exact.optimum(mdp, tau), exact.evaluate(mdp, LocalPolicy.uniform(mdp, 0), tau)
+    shared = {"graph": environment.graph, "agents": environment.agents, "tau": tau, "optimum": best.regularized}
+    optimum = {
+        **shared,
+        "optimum_unregularized": best.unregularized,
+        "ceiling": exact.optimum(mdp, 0.0).unregularized,
+        "uniform": uniform.regularized,
+        "uniform_unregularized": uniform.unregularized,
+    }
+    found = exact.best_local_up_to(mdp, max(kappas), tau)
+    conventions = {"p1_means": environment.p1_means, "p2_means": environment.p2_means}
+    local = [
+        {
+            **conventions,
+            **shared,
+            "kappa": kappa,
+            "uniform_loss": best.regularized - uniform.regularized,
+            "regularized": found[kappa].regularized,
+            "loss": best.regularized - found[kappa].regularized,
+        }
+        for kappa in kappas
+    ]
+    return pd.DataFrame([optimum]), pd.DataFrame(local)
 
 
 def judge(
