@@ -71,7 +71,7 @@ def _verdicts(options: argparse.Namespace) -> None:
 
     agents = int(options.agents)
     table = judging.read_jobs(options.curves, design, agents)
-    verdicts, finals = judging.judge(design, agents, table, judging.claims_under(design, agents))
+    verdicts, finals = judging.judge(design, agents, table, judging.claims_under(design, agents, table))
     write_table(verdicts, options.output)
     write_table(finals, options.finals)
 

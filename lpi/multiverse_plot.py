@@ -13,20 +13,15 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from lpi import claims
 from lpi.config import SETTINGS
 from lpi.multiverse import Design
 from lpi.multiverse_effects import ordered, text_of
 from lpi.plotting import STYLE, WIDTH
 from lpi.results import ResultsError
 
-VERDICTS = {
-    "supported": "#0B3C6F",
-    "contradicted": "#E69F00",
-    "not resolvable": "#D4D4D4",
-    "not visible": "#F2F2F2",
-}
+VERDICTS = dict(zip(claims.VERDICTS, ("#0B3C6F", "#E69F00", "#CCCCCC", "#EBEBEB", "#FFFFFF"), strict=True))
 """Colours of the verdicts; their lightness differs, so that they are told apart in grey too."""
-OTHER = "#FFFFFF"  # a claim that does not apply
 CHOSEN, NOT_CHOSEN = "#404040", "#EFEFEF"
 ROW = 0.125  # inches for each row of tiles
 LABEL = 5.5  # points
@@ -52,18 +47,22 @@ def specification_curve(
     if table.empty:
         raise ResultsError(f"agents: {agents} is not allowed; the verdicts have {sorted(set(verdicts['agents']))}")
     tally = ordered(table)
-    names, claims = list(tally["reading"]), list(dict.fromkeys(table["claim"]))
-    judged = table.pivot(index="claim", columns="reading", values="verdict").loc[claims, names]
+    names, rows = list(tally["reading"]), list(dict.fromkeys(table["claim"]))
+    judged = table.pivot(index="claim", columns="reading", values="verdict").loc[rows, names]
     chosen = table.drop_duplicates("reading").set_index("reading").loc[names]
     keys = [key for key in design.choices if chosen[key].nunique() > 1]
     levels = [(key, text_of(v)) for key in keys for v in design.choices[key] if text_of(v) in set(chosen[key])]
-    heights = [1.0, ROW * len(claims), ROW * len(levels)]
+    heights = [1.0, ROW * len(rows), ROW * len(levels)]
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(WIDTH, sum(heights) + 1.0), layout="constrained")
         top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=heights)
-        _draw_counts(top, tally, len(claims), {k: names.index(v) for k, v in (marked or {}).items() if v in names})
+        _draw_counts(top, tally, len(rows), {k: names.index(v) for k, v in (marked or {}).items() if v in names})
         present = [name for name in VERDICTS if (judged == name).to_numpy().any()]
-        _tiles(middle, judged.map(lambda name: to_rgb(VERDICTS.get(name, OTHER))).to_numpy().tolist(), claims)
+        _tiles(
+            middle,
+            judged.map(lambda name: to_rgb(VERDICTS[name])).to_numpy().tolist(),
+            [row.replace("_", " ") for row in rows],
+        )
         shown = [[to_rgb(CHOSEN if value == level else NOT_CHOSEN) for value in chosen[key]] for key, level in levels]
         _tiles(bottom, shown, [f"{SHORT.get(key, key)}: {_word(level)}" for key, level in levels])
         for row in range(1, len(levels)):
@@ -85,15 +84,15 @@ def effect_map(effects: pd.DataFrame, agents: int, outcome: str = "supported") -
     if main.empty:
         raise ResultsError(f"agents: no main effects on {outcome!r} at {agents}")
     columns = list(dict.fromkeys(zip(main["choice"], main["value"], strict=True)))
-    claims = list(dict.fromkeys(main["claim"]))
+    rows = list(dict.fromkeys(main["claim"]))
     found = {(r.claim, r.choice, r.value): r for r in main.itertuples()}
-    values = np.array([[getattr(found.get((c, *k)), "effect", np.nan) for k in columns] for c in claims])
+    values = np.array([[getattr(found.get((c, *k)), "effect", np.nan) for k in columns] for c in rows])
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(WIDTH, 1.5 + 0.2 * len(claims)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.5 + 0.2 * len(rows)), layout="constrained")
         ax = figure.subplots()
         ax.grid(False)
         ax.imshow(values, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
-        for row, claim in enumerate(claims):
+        for row, claim in enumerate(rows):
             for column, key in enumerate(columns):
                 cell = found.get((claim, *key))
                 if cell is None:
@@ -103,7 +102,7 @@ def effect_map(effects: pd.DataFrame, agents: int, outcome: str = "supported") -
                     color="white" if abs(cell.effect) > 0.6 else "black", weight="bold" if cell.clear else "normal",
                     bbox=dict(boxstyle="square,pad=0.15", fill=False, linewidth=0.6 if cell.clear else 0),
                 )  # fmt: skip
-        ax.set_yticks(range(len(claims)), claims, fontsize=LABEL)
+        ax.set_yticks(range(len(rows)), [row.replace("_", " ") for row in rows], fontsize=LABEL)
         words = [f"{SHORT.get(key, key)}\n{_word(value)}" for key, value in columns]
         ax.set_xticks(range(len(columns)), words, fontsize=LABEL, rotation=60, ha="right", rotation_mode="anchor")
         text = (
@@ -123,20 +122,20 @@ def show(figure: Figure, text: str):
     return Image(render(figure, "png"), format="png", width=round(figure.get_figwidth() * 120), alt=text)
 
 
-def _draw_counts(ax: Axes, tally: pd.DataFrame, claims: int, marked: Mapping[str, int]) -> None:
+def _draw_counts(ax: Axes, tally: pd.DataFrame, most: int, marked: Mapping[str, int]) -> None:
     edges = np.arange(len(tally) + 1) - 0.5
-    ax.stairs(tally["supported"], edges, fill=True, color=VERDICTS["supported"])
-    ax.stairs(-tally["contradicted"], edges, fill=True, color=VERDICTS["contradicted"])
+    ax.stairs(tally["supported"], edges, fill=True, color=VERDICTS[claims.SUPPORTED])
+    ax.stairs(-tally["contradicted"], edges, fill=True, color=VERDICTS[claims.CONTRADICTED])
     ax.axhline(0, color="0.3", linewidth=0.6)
     ax.set_xlim(edges[0], edges[-1])
-    ax.set_ylim(-claims, claims)
-    ax.set_yticks([-claims, 0, claims], [str(claims), "0", str(claims)])
+    ax.set_ylim(-most, most)
+    ax.set_yticks([-most, 0, most], [str(most), "0", str(most)])
     ax.set_ylabel("contra-     sup-\ndicted     ported", fontsize=6)
     for number, (name, at) in enumerate(sorted(marked.items(), key=lambda item: item[1])):
         ax.axvline(at, color=MARKED.get(name, "0.3"), linewidth=0.9)
         left = at < len(tally) * 0.8
         ax.annotate(
-            name, (at, claims * (0.85 - 0.3 * number)), xytext=(3 if left else -3, 0), textcoords="offset points",
+            name, (at, most * (0.85 - 0.3 * number)), xytext=(3 if left else -3, 0), textcoords="offset points",
             fontsize=6, ha="left" if left else "right", va="center", color=MARKED.get(name, "0.3"),
             bbox=dict(facecolor="white", edgecolor="none", pad=0.5, alpha=0.8),
         )  # fmt: skip

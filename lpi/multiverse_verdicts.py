@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lpi import claims
 from lpi.config import EnvironmentConfig, Settings
 from lpi.multiverse import CURVES, Design, Reading
 from lpi.multiverse_effects import text_of
@@ -16,8 +18,15 @@ from lpi.results import COLUMNS, ResultsError
 from lpi.summary import area, improved, loops_to, matrix
 
 FINALS = ("final_regularized", "final_unregularized", "area_reported", "loops50", "loops90", "visited_share", "entropy")
-JUDGED = ("claim", "kappa", "tau", "statistic", "low", "high", "verdict")
-"""Columns taken over from `claims.evaluate`."""
+JUDGED = ("claim", "part", "statistic", "low", "high", "unit", "verdict", "parts", "parts_supported")
+"""What is kept of the verdict on a claim; the numbers are those of its part (pair of kappas) with the smallest
+statistic: a claim about all pairs stands or falls with it."""
+CLAIMS = (
+    "reward_by_size", "rate_own", "rate_gap", "unregularized_rises", "kappa3_worse", "works_outside", "samples",
+    "beyond_local", "large_local_loss", "gap_decays",
+)  # fmt: skip
+"""The claims that curves of one number of agents and tau can decide; reward_by_tau would repeat reward_by_size, and what
+default_state does is an effect."""
 
 
 def read_jobs(paths: Iterable[str | os.PathLike], design: Design, agents: int) -> pd.DataFrame:
@@ -71,25 +80,63 @@ def _curves(design: Design, reading: Reading, part: pd.DataFrame, case) -> pd.Da
     return part.assign(**constant, beta=beta, reported=reported, samples=samples)[list(COLUMNS)].reset_index(drop=True)
 
 
-def claims_under(design: Design, agents: int) -> Callable[[Reading, pd.DataFrame], pd.DataFrame]:
-    """Function from a reading and its curves to its verdicts by `lpi.claims`.
+def claims_under(design: Design, agents: int, table: pd.DataFrame) -> Callable[[Reading, pd.DataFrame], pd.DataFrame]:
+    """Function from a reading and its curves to its verdicts by `lpi.claims`, with the columns `JUDGED`.
 
     The optimum and the best kappa-hop policies, which the claims hold the curves against, are computed once for each
-    environment: at n = 8 they take some 40 s.
+    environment.  Where a reading was run for several trajectory lengths, the claim about samples sees all of them.
     """
-    from lpi import claims
-
     cases = {case.name: case for case in design.cases(agents)}
+    others = _other_lengths(design, agents, table)
     known: dict[EnvironmentConfig, tuple[pd.DataFrame, pd.DataFrame]] = {}
 
     def evaluate(reading: Reading, curves: pd.DataFrame) -> pd.DataFrame:
         settings = design.resolve(cases[reading.case], max(design.kappas))
-        if settings.environment not in known:
-            known[settings.environment] = _truth(settings, design.kappas)
-        optima, locality = known[settings.environment]
-        return claims.evaluate(curves, optima.assign(reading=reading.name), locality)
+        environment = settings.environment
+        if environment not in known:
+            known[environment] = _truth(settings, design.kappas)
+        optima, locality = known[environment]
+        found = claims.evaluate(
+            curves,
+            optima.assign(reading=reading.name),
+            locality,
+            lengths=others(reading),
+            conventions={reading.name: (environment.p1_means, environment.p2_means)},
+            claims=CLAIMS,
+        )
+        return _one_row_each(found)
 
     return evaluate
+
+
+def _other_lengths(design: Design, agents: int, table: pd.DataFrame) -> Callable[[Reading], pd.DataFrame | None]:
+    """Function from a reading to its curves at all trajectory lengths, all else equal; None where there is only one."""
+    cases = {case.name: case for case in design.cases(agents)}
+    parts = dict(iter(table.groupby("case", sort=False)))
+    alike: dict[tuple, list[str]] = {}
+    for case in cases.values():
+        alike.setdefault(_but_length(case.values), []).append(case.name)
+
+    def lengths(reading: Reading) -> pd.DataFrame | None:
+        found = []
+        for name in alike[_but_length(cases[reading.case].values)]:
+            length = design.resolve(cases[name], design.kappas[0]).training.trajectory_length
+            found.append(_curves(design, reading, parts[name], cases[name]).assign(trajectory_length=length))
+        return pd.concat(found, ignore_index=True) if len(found) > 1 else None
+
+    return lengths
+
+
+def _but_length(values: Mapping[str, Any]) -> tuple:
+    return tuple((key, value) for key, value in values.items() if key != "trajectory_length")
+
+
+def _one_row_each(found: pd.DataFrame) -> pd.DataFrame:
+    """The overall verdict on each claim, with the part whose statistic is the smallest."""
+    weakest = found.sort_values("statistic", kind="stable").drop_duplicates("claim").set_index("claim")
+    overall = claims.overall(found).rename(columns={"supported": "parts_supported"})
+    numbers = weakest.loc[overall["claim"], ["part", "statistic", "low", "high", "unit"]].reset_index(drop=True)
+    return pd.concat([overall, numbers], axis=1)[list(JUDGED)]
 
 
 def _truth(settings: Settings, kappas: Iterable[int]) -> tuple[pd.DataFrame, pd.DataFrame]:

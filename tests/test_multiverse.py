@@ -13,7 +13,16 @@ import pytest
 import yaml
 from test_workflow import Clone
 
-from lpi import cli, multiverse, multiverse_effects, multiverse_plot, multiverse_text, multiverse_verdicts, results
+from lpi import (
+    claims,
+    cli,
+    multiverse,
+    multiverse_effects,
+    multiverse_plot,
+    multiverse_text,
+    multiverse_verdicts,
+    results,
+)
 from lpi.config import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -249,7 +258,7 @@ def planted(design, agents, truth, noise=0.05):
     for reading in design.readings(agents):
         at = {key: design.choices[key].index(value) for key, value in reading.values.items()}
         statistic = truth(at) + noise * rng.standard_normal()
-        verdict = "supported" if statistic > 0.5 else "contradicted" if statistic < -0.5 else "not resolvable"
+        verdict = "supported" if statistic > 0.5 else "contradicted" if statistic < -0.5 else claims.UNRESOLVED
         chosen = {key: multiverse_effects.text_of(value) for key, value in reading.values.items()}
         about = {"agents": agents, "reading": reading.name, "designed": reading.designed, **chosen}
         rows.append({**about, "claim": "planted", "statistic": statistic, "verdict": verdict})
