@@ -17,7 +17,7 @@ COMMANDS = {
     "notebook": ["cli", "notebook", "plotting", "summary", "findings"],
     "publish": ["provenance"],
     "multiverse_train": ["cli", "multiverse", "memory", "spreading", "algorithm"],
-    "multiverse_verdicts": ["cli", "multiverse_verdicts"],
+    "multiverse_verdicts": ["cli", "multiverse_verdicts", "exact", "policy", "spreading"],
     "multiverse_effects": ["cli", "multiverse_effects"],
     "multiverse_notebook": ["cli", "notebook", "multiverse_plot", "multiverse_text"],
 }

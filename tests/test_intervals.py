@@ -1,0 +1,108 @@
+"""Intervals and tests hold what they promise, by simulation with fixed seeds and against scipy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lpi import intervals
+
+SEEDS = 10
+REPEATS = 4000
+
+# Shapes like those of final rewards: symmetric; a few runs that fell behind; two sorts of runs; rounded.
+SHAPES = {
+    "normal": (lambda rng, shape: rng.normal(0, 1, shape), 0.0),
+    "skewed to the left": (lambda rng, shape: -rng.gamma(4, 1, shape), -4.0),
+    "two sorts of runs": (lambda rng, shape: rng.normal(0, 1, shape) - 3 * (rng.random(shape) < 0.3), -0.9),
+    "uniform": (lambda rng, shape: rng.random(shape), 0.5),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nominal_95_percent_intervals_cover_93_percent_at_ten_seeds(shape):
+    draw, mean = SHAPES[shape]
+    samples = draw(np.random.default_rng(7), (REPEATS, SEEDS))
+    covers = [found.low <= mean <= found.high for found in map(intervals.student, samples)]
+    assert 0.93 <= np.mean(covers) <= 0.97
+
+
+def test_student_is_scipys():
+    values = np.random.default_rng(0).normal(3, 2, 10)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+    found = intervals.student(values, 0.9)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-12)
+    assert (found.mean, found.count) == (pytest.approx(values.mean()), 10)
+
+
+def test_welch_is_scipys():
+    rng = np.random.default_rng(1)
+    one, other = rng.normal(1, 1, 8), rng.normal(0, 3, 12)
+    expected = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
+    found = intervals.welch(one, other)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
+
+
+def test_too_few_or_constant_values():
+    assert math.isnan(intervals.student([1.0]).low) and math.isnan(intervals.student([]).mean)
+    assert math.isnan(intervals.welch([1.0], [2.0, 3.0]).low)
+    assert intervals.student([2.0, 2.0, 2.0])[:3] == (2.0, 2.0, 2.0)
+    assert intervals.welch([2.0, 2.0], [1.0, 1.0])[:3] == (1.0, 1.0, 1.0)
+    assert intervals.bca([2.0, 2.0])[:3] == (2.0, 2.0, 2.0)
+
+
+def test_bca_is_repeatable_and_leans_to_the_long_tail():
+    values = -np.random.default_rng(3).gamma(1, 1, 30)
+    one, again = intervals.bca(values, resamples=999), intervals.bca(values, resamples=999)
+    assert one == again
+    assert one.mean - one.low > one.high - one.mean > 0
+
+
+def test_bonferroni_holds_the_family_wise_error_over_six_pairs():
+    finals = np.random.default_rng(11).normal(0, 1, (2000, 4, SEEDS))  # four equal kappas
+    level = intervals.family(0.95, 6)
+    pairs = [(i, j) for i in range(4) for j in range(i)]
+    found = [[intervals.student(run[i] - run[j], level) for i, j in pairs] for run in finals]
+    wrong = [any(interval.low > 0 or interval.high < 0 for interval in row) for row in found]
+    assert 0.01 < np.mean(wrong) <= 0.055
+    plain = [any(abs(stats.ttest_rel(r[i], r[j]).statistic) > 2.262 for i, j in pairs) for r in finals[:200]]
+    assert np.mean(plain) > 0.1  # which is why
+
+
+def test_holm_is_between_plain_and_bonferroni():
+    assert intervals.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert intervals.holm([0.9, 0.5]) == pytest.approx([1, 1])
+    with pytest.raises(ValueError, match="members"):
+        intervals.family(0.95, 0)
+
+
+def test_equivalence_keeps_its_size_at_the_margin_and_has_power_inside():
+    rng = np.random.default_rng(5)
+    level = intervals.equivalence_level(0.95)
+    assert level == pytest.approx(0.9)
+
+    def rate(difference):
+        one, other = rng.normal(difference, 1, (2000, SEEDS)), rng.normal(0, 1.5, (2000, SEEDS))
+        return np.mean([intervals.within(intervals.welch(a, b, level), 2.0) for a, b in zip(one, other, strict=True)])
+
+    assert 0.03 <= rate(2.0) <= 0.06
+    assert rate(0.0) > 0.8
+
+
+@pytest.mark.parametrize("effect", [0.3, 1.0, 2.0])
+def test_the_seeds_given_resolve_the_effect_with_the_power_stated(effect):
+    needed = int(intervals.seeds_to_resolve(effect, 1.0))
+    power = stats.nct(needed - 1, effect * math.sqrt(needed))
+    assert power.sf(intervals.quantile(needed - 1, 0.95)) >= 0.8
+    fewer = stats.nct(needed - 2, effect * math.sqrt(needed - 1)).sf(intervals.quantile(needed - 2, 0.95))
+    assert fewer < 0.8
+
+
+def test_no_number_of_seeds_resolves_nothing():
+    assert math.isnan(intervals.seeds_to_resolve(0.0, 1.0))
+    assert math.isnan(intervals.seeds_to_resolve(1e-9, 1.0))
+    assert intervals.seeds_to_resolve(1.0, 0.0) == 2
+    assert intervals.seeds_for_equivalence(0.1, 1.0, 0.5) == intervals.seeds_to_resolve(0.4, 1.0, 0.9)
