@@ -82,7 +82,7 @@ def effect_map(effects: pd.DataFrame, agents: int, outcome: str = "supported") -
     """
     main = effects[(effects["agents"] == agents) & (effects["outcome"] == outcome) & (effects["with_choice"] == "")]
     if main.empty:
-        raise ResultsError(f"agents: no main effects on {outcome!r} at {agents}")
+        return _notice(f"The readings at $n = {agents}$ are too few to tell main effects apart.")
     columns = list(dict.fromkeys(zip(main["choice"], main["value"], strict=True)))
     rows = list(dict.fromkeys(main["claim"]))
     found = {(r.claim, r.choice, r.value): r for r in main.itertuples()}
@@ -110,6 +110,14 @@ def effect_map(effects: pd.DataFrame, agents: int, outcome: str = "supported") -
             "of the choice to the one named; framed: the interval, shared among all effects on the claim, leaves out 0"
         )
         figure.supxlabel(textwrap.fill(text, 130), fontsize=6.5, color="0.35")
+    return figure
+
+
+def _notice(text: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.5))
+        figure.text(0.5, 0.5, text, ha="center", va="center")
     return figure
 
 

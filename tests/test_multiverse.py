@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -380,8 +382,20 @@ def test_the_target_multiverse_judges_draws_and_publishes_and_goes_on_where_it_s
     assert record["configuration"]["settings"] == TINY["settings"]
     again = clone.snakemake("multiverse", multiverse="tiny_multiverse.yaml")
     assert "Nothing to be done" in again.stderr
-    (tmp_path / "results/multiverse/jobs/n3_001.csv").unlink()
+    # as if it had been stopped while this job ran
+    for name in (
+        "jobs/n3_001.csv",
+        "verdicts_n3.csv",
+        "finals_n3.csv",
+        "verdicts.csv",
+        "effects.csv",
+        "best_match.json",
+    ):
+        (tmp_path / "results/multiverse" / name).unlink()
+    for folder in ("results/multiverse/notebooks", "figures"):
+        shutil.rmtree(tmp_path / folder)
     resumed = clone.snakemake("multiverse", multiverse="tiny_multiverse.yaml")
     assert resumed.returncode == 0
-    assert (resumed.stdout + resumed.stderr).count("of the multiverse") == 1
+    trained = re.findall(r"Train (\w+) of the multiverse", resumed.stdout + resumed.stderr)
+    assert trained == ["n3_001"]
     assert clone.files() == made
