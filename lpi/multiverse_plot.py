@@ -70,7 +70,7 @@ def specification_curve(
                 bottom.axhline(row - 0.5, color="white", linewidth=1.6)
         bottom.set_xlabel(f"{len(names)} readings at $n = {agents}$, by number of claims supported")
         handles = [Patch(facecolor=VERDICTS[name], edgecolor="0.5", linewidth=0.3, label=name) for name in present]
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), fontsize=7)
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), fontsize=6.5, handlelength=1.5)
         figure.supxlabel(_caption(design, marked), fontsize=6.5, color="0.35")
     return figure
 
