@@ -8,6 +8,7 @@
 #   report     the replication report, from what was published
 #   studies    apart from the default job: why LPI does what it does, and what works
 #   publish    copies of these in the figures folder, with the configuration they come from
+#   multiverse apart from the default job: many readings at once, judged (config/multiverse.yaml)
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -36,6 +37,7 @@ wildcard_constraints:
     means="|".join(MEANINGS),
     truth="|".join(TRUTH_TABLES),
     command="|".join(COMMANDS),
+    job=r"n\d+_\d+",
 
 
 rule all:
@@ -58,6 +60,7 @@ include: "workflow/rules/publish.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/studies.smk"
+include: "workflow/rules/multiverse.smk"
 
 
 onsuccess:

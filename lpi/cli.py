@@ -25,6 +25,7 @@ from lpi.config import (
     parse_assignment,
     resolve,
 )
+from lpi.multiverse_cli import add_multiverse
 
 if TYPE_CHECKING:
     from lpi.algorithm import TrainingResult
@@ -123,6 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("--optima", type=Path, help="optima of the reading; without them no gaps")
     summary.set_defaults(run=_summary)
 
+    add_multiverse(commands)
+
     notebook = commands.add_parser("notebook", help="run a notebook and render it as self-contained HTML")
     notebook.add_argument("notebook", type=Path)
     for name in ("parameters", "output", "html"):
@@ -166,19 +169,16 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _mdp(settings: Settings):
-    from lpi.network import Network
-    from lpi.spreading import spreading_process
+    from lpi.spreading import from_settings
 
-    values = {f.name: getattr(settings.environment, f.name) for f in fields(EnvironmentConfig)}
-    network = Network.named(values.pop("graph"), values.pop("agents"))
-    return spreading_process(network, **values)
+    return from_settings(settings.environment)
 
 
 def _train(options: argparse.Namespace) -> None:
     settings, seeds = _settings(options), _seeds(options)
     policies = options.policy or [None] * len(seeds)
     inputs = () if options.reference is None else (options.reference,)
-    _check_outputs(inputs, output=options.output, policy=options.policy)
+    check_outputs(inputs, output=options.output, policy=options.policy)
     from lpi.memory import check_memory
 
     check_memory(settings)
@@ -241,7 +241,7 @@ def _seeds(options: argparse.Namespace) -> list[int]:
 
 def _reference(options: argparse.Namespace) -> None:
     settings = _settings(options)
-    _check_outputs(output=options.output)
+    check_outputs(output=options.output)
     from lpi import reference
 
     mdp, tau = _mdp(settings), settings.training.tau
@@ -288,7 +288,7 @@ def _theory(options: argparse.Namespace) -> None:
     mdps = _integer("mdps", options.mdps, 1)
     if settings.training.tau == 0:
         raise ConfigError("tau: 0.0 is not allowed; a number > 0, the theorems are about the regularised reward")
-    _check_outputs(output=options.output)
+    check_outputs(output=options.output)
     from lpi import theory_table
 
     environment = settings.environment
@@ -309,13 +309,13 @@ def _print(settings: Settings, found, method: str, **more) -> None:
 def _aggregate(options: argparse.Namespace) -> None:
     from lpi.results import aggregate
 
-    _check_outputs(options.runs, output=options.output)
+    check_outputs(options.runs, output=options.output)
     aggregate(options.runs, options.output)
 
 
 def _summary(options: argparse.Namespace) -> None:
     inputs = [path for path in (options.curves, options.figures, options.optima) if path is not None]
-    _check_outputs(inputs, csv=options.csv, markdown=options.markdown, latex=options.latex)
+    check_outputs(inputs, csv=options.csv, markdown=options.markdown, latex=options.latex)
     from lpi.results import read_curves
     from lpi.summary import read_figures, read_optima, summarize, write
 
@@ -325,7 +325,7 @@ def _summary(options: argparse.Namespace) -> None:
 
 
 def _notebook(options: argparse.Namespace) -> None:
-    _check_outputs((options.notebook, options.parameters), output=options.output, html=options.html)
+    check_outputs((options.notebook, options.parameters), output=options.output, html=options.html)
     from lpi.notebook import execute, read_parameters
 
     execute(options.notebook, read_parameters(options.parameters), options.output, options.html)
@@ -371,7 +371,7 @@ def _check_name(reading: str) -> None:
         )
 
 
-def _check_outputs(inputs: Iterable[Path] = (), **outputs: Path | Sequence[Path] | None) -> None:
+def check_outputs(inputs: Iterable[Path] = (), **outputs: Path | Sequence[Path] | None) -> None:
     """Every output can be written and is neither an input nor another output; said before hours of computing."""
     taken = {os.path.realpath(path): "an input" for path in inputs}
     named = [(option, [paths] if isinstance(paths, Path) else paths or []) for option, paths in outputs.items()]

@@ -49,7 +49,7 @@ GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.
 """The settings that vary over the grid, and the config key that lists their values."""
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-RESERVED = ("logs", "package", "benchmarks", "quick", "notebooks", "locality", "acting")
+RESERVED = ("logs", "package", "benchmarks", "quick", "multiverse", "notebooks", "locality", "acting")
 """Folders in the results folder, beside those of the readings."""
 _ENVIRONMENT = tuple(f.name for f in fields(EnvironmentConfig) if f.name not in GRID)
 _FOLDER = re.compile(r"[^{}<>\x00-\x1f]*[^{}<>\x00-\x1f/ ]")
@@ -107,6 +107,11 @@ KEYS = {
         {"agents": 9, "tau": 0.05, "p_eff": [0.1, 0.3, 0.5, 0.7, 0.9]},
     ),
     "settings": Key("Settings for all readings, over what the readings say.", "a mapping from settings to values", {}),
+    "multiverse": Key(
+        "File with the design of the multiverse, which the target multiverse runs.",
+        "the name of a YAML file, without {}<>",
+        "config/multiverse.yaml",
+    ),
     "results_folder": Key("Where everything is computed.", "the name of a folder, without {}<>", "results"),
     "figures_folder": Key(
         "Where the figures, tables and rendered notebooks are kept.",
@@ -140,6 +145,7 @@ class Experiment:
     locality: Panels
     acting: Acting
     settings: Mapping[str, Any]
+    multiverse: str
     results_folder: str
     figures_folder: str
     memory_limit_gb: float
@@ -268,6 +274,7 @@ def load(config: Mapping[str, Any]) -> Experiment:
         locality=_panels("locality", values["locality"]),
         acting=_acting(values["acting"]),
         settings=_settings("settings", values["settings"]),
+        multiverse=_folder("multiverse", values["multiverse"]),
         results_folder=_folder("results_folder", values["results_folder"]),
         figures_folder=_folder("figures_folder", values["figures_folder"]),
         memory_limit_gb=_positive("memory_limit_gb", values["memory_limit_gb"]),

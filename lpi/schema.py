@@ -107,6 +107,7 @@ def _keys() -> dict[str, dict[str, Any]]:
         "locality": {**_object({field: lists[field] for field in Panels._fields}), "required": list(Panels._fields)},
         "acting": {**_object(acting), "required": list(Acting._fields)},
         "settings": settings,
+        "multiverse": folder,
         "results_folder": folder,
         "figures_folder": folder,
         "memory_limit_gb": {"type": "number", "exclusiveMinimum": 0},

@@ -7,8 +7,11 @@ readings are available for p1 and p2 separately: "failure" (as printed) and "suc
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 
+from lpi.config import EnvironmentConfig
 from lpi.mdp import InitialDistribution, NetworkedMDP
 from lpi.network import Network
 
@@ -62,6 +65,13 @@ def spreading_process(
     if isinstance(rho, str):
         rho = _initial(rho, network.agents, rho_infected, rho_protected)
     return NetworkedMDP(network, transitions, rewards, gamma, rho)
+
+
+def from_settings(environment: EnvironmentConfig) -> NetworkedMDP:
+    """The spreading process that the settings describe, on one of the named graphs."""
+    values = {f.name: getattr(environment, f.name) for f in fields(environment)}
+    network = Network.named(values.pop("graph"), values.pop("agents"))
+    return spreading_process(network, **values)
 
 
 def _transition(neighbourhood, agent: int, activation: float, persistence: float, p_eff: float) -> np.ndarray:

@@ -37,7 +37,7 @@ def _optima(options: argparse.Namespace) -> None:
     from lpi import cli
 
     settings = cli._settings(options)
-    cli._check_outputs(output=options.output)
+    cli.check_outputs(output=options.output)
     from lpi.ground_truth import optima
 
     found = {"reading": options.reading, **optima(cli._mdp(settings), settings.training.tau)}
@@ -48,7 +48,7 @@ def _locality(options: argparse.Namespace) -> None:
     from lpi import cli
 
     settings = cli._settings(options)
-    cli._check_outputs(output=options.output)
+    cli.check_outputs(output=options.output)
     kappas = sorted({check_setting("kappa", cli._integer("kappas", text, 0)) for text in options.kappas})
     from lpi.ground_truth import locality
 
@@ -59,7 +59,7 @@ def _acting(options: argparse.Namespace) -> None:
     from lpi import cli
 
     settings = cli._settings(options)
-    cli._check_outputs(output=options.output)
+    cli.check_outputs(output=options.output)
     values = dict.fromkeys(parse_assignment(f"p_eff={text}")[1] for text in options.p_effs)
     from lpi.ground_truth import acting
 
@@ -85,5 +85,5 @@ def _join(options: argparse.Namespace) -> None:
     from lpi import cli, tables
     from lpi.truth_tables import TABLES
 
-    cli._check_outputs(options.files, output=options.output)
+    cli.check_outputs(options.files, output=options.output)
     tables.join(options.files, TABLES[options.table], options.output)

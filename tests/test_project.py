@@ -50,7 +50,18 @@ def test_ci_runs_the_test_command_of_the_readme_last():
 
 def test_package_files_follow_imports():
     files = provenance.package_files("policy")
-    names = ("__init__", "__main__", "cli", "config", "mdp", "network", "policy", "results", "truth_commands")
+    names = (
+        "__init__",
+        "__main__",
+        "cli",
+        "config",
+        "mdp",
+        "multiverse_cli",
+        "network",
+        "policy",
+        "results",
+        "truth_commands",
+    )
     assert files == sorted(f"lpi/{name}.py" for name in names)
     assert "lpi/summary.py" in provenance.package_files("plotting")
     assert "lpi/algorithm.py" not in provenance.package_files("plotting")

@@ -2,6 +2,7 @@ import gc
 import hashlib
 import json
 import re
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, TRUTHS, load
 from lpi.memory import LIMIT_VARIABLE
+from lpi.multiverse import load as load_multiverse
 from lpi.provenance import package_files
 from lpi.studies import CHOSEN, STUDIES
 
@@ -29,6 +31,10 @@ COMMANDS = {
     "studies_run": ["studies_run", "spreading", "algorithm", "local_optimum", "td_limit", "results"],
     "studies_report": ["studies_results", "studies_text"],
     "studies_notebook": ["cli", "notebook", "studies_plot"],
+    "multiverse_train": ["cli", "multiverse", "memory", "spreading", "algorithm"],
+    "multiverse_verdicts": ["cli", "multiverse_verdicts", "exact", "policy", "spreading"],
+    "multiverse_effects": ["cli", "multiverse_effects"],
+    "multiverse_notebook": ["cli", "notebook", "multiverse_plot", "multiverse_text"],
 }
 
 
@@ -40,6 +46,14 @@ def checked_experiment(config):
     """
     try:
         return load(config)
+    except ConfigError as error:
+        sys.exit(f"config: {error}")
+
+
+def checked_multiverse(path):
+    """The design of the multiverse; a mistake in it ends the program with one line too."""
+    try:
+        return load_multiverse(path)
     except ConfigError as error:
         sys.exit(f"config: {error}")
 
@@ -190,6 +204,25 @@ def report_files():
     """Where the report goes: into docs only from the folder of figures that is committed."""
     published = ["docs/replication-report.md"] if EXPERIMENT.figures_folder == "figures" else []
     return ["<results>/report/replication-report.md", *published]
+def multiverse_fingerprint(wildcards):
+    """What a job trains: another value of a setting trains it again, another comment in the design does not."""
+    return MULTIVERSE.fingerprint(MULTIVERSE.jobs()[wildcards.job])
+
+
+def multiverse_jobs(wildcards):
+    """The curves of all readings at one number of agents."""
+    jobs = [name for name, cases in MULTIVERSE.jobs().items() if cases[0].agents == int(wildcards.agents)]
+    return expand("<results>/multiverse/jobs/{job}.csv", job=jobs)
+
+
+def multiverse_parameters(wildcards, input, output):
+    """What the notebook of the multiverse is run with, as JSON."""
+    tables = {name: input[name] for name in ("design", "verdicts", "effects", "best")}
+    return json.dumps(tables | {"output": os.path.dirname(output.html)})
+
+
+def multiverse_configuration(wildcards):
+    return json.dumps(MULTIVERSE.configuration())
 
 
 def published_folders():
@@ -215,6 +248,9 @@ STUDY_TABLES = [
     "chosen.json",
     "studies.md",
 ]
+MULTIVERSE_FILE = EXPERIMENT.multiverse
+MULTIVERSE = checked_multiverse(MULTIVERSE_FILE)
+MULTIVERSE_AGENTS = [block.agents for block in MULTIVERSE.blocks]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 
 # A job has one core: the libraries beneath it must not start a thread for each core of the machine.  `python` is this
