@@ -204,6 +204,8 @@ def report_files():
     """Where the report goes: into docs only from the folder of figures that is committed."""
     published = ["docs/replication-report.md"] if EXPERIMENT.figures_folder == "figures" else []
     return ["<results>/report/replication-report.md", *published]
+
+
 def multiverse_fingerprint(wildcards):
     """What a job trains: another value of a setting trains it again, another comment in the design does not."""
     return MULTIVERSE.fingerprint(MULTIVERSE.jobs()[wildcards.job])

@@ -16,7 +16,7 @@ rule report:
     conda:
         "../envs/lpi.yaml"
     params:
-        figures=EXPERIMENT.figures_folder,
+        figures=subpath(input.theory, ancestor=2),
         quoted=quoted_tables,
     message:
         "Write the report"
