@@ -66,9 +66,19 @@ def theory_missed(published: Published) -> str:
     lines = []
     for setting, group in rows.groupby("setting", sort=False):
         met = group.groupby("quantity", sort=False)["hypothesis_met"].agg(lambda words: set(words) == {"yes"})
-        failed = [name for name, every in met.items() if not every]
+        failed = [_missed(name, group[group["quantity"] == name]) for name, every in met.items() if not every]
         lines.append(f"- {setting}: {len(failed)} of {len(met)} are not met: {'; '.join(failed) or 'none'}.")
     return "\n".join(lines)
+
+
+def _missed(name: str, rows: pd.DataFrame) -> str:
+    """A hypothesis with its limit (from the mildest theorem to the strictest) and what the experiment has."""
+    limits, measured = rows["bound"].dropna(), rows["measured"].dropna()
+    if limits.empty:
+        return f"{name.rstrip('<>= ')} (undefined here)" if (rows["hypothesis_met"] == "undefined").any() else name
+    limit = " or ".join(f"{value:g}" for value in sorted(set(limits)))
+    reached = f" (here {' or '.join(f'{value:g}' for value in sorted(set(measured)))})" if len(measured) else ""
+    return f"{name} {limit}{reached}"
 
 
 def multiverse_shares(published: Published) -> str:

@@ -189,9 +189,14 @@ def locality_table(published: Published) -> str:
     for (one, two, agents, tau), rows in table.groupby(["p1_means", "p2_means", "agents", "tau"]):
         losses = rows.set_index("kappa")
         whole = losses["uniform_loss"].iloc[0]
-        cells = [f"{max(losses['loss'][k], 0) / whole:.2%}" if k in losses.index else "–" for k in kappas]
+        cells = [_share(losses["loss"][k] / whole) if k in losses.index else "–" for k in kappas]
         lines.append(f"| {one}, {two} | {agents} | {tau:g} | {whole:.3f} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _share(value: float) -> str:
+    """A share of 0 or more as a percentage; what rounds to nothing is not called nothing."""
+    return "< 0.01 %" if value < 5e-5 else f"{100 * value:.2f} %"
 
 
 def regenerate_table(published: Published) -> str:
