@@ -104,7 +104,7 @@ KEYS = {
     "acting": Key(
         "Network for which it is computed when the optimal policy acts, under all four meanings of p1 and p2.",
         "{agents: an integer, tau: a number, p_eff: a list of different numbers}",
-        {"agents": 9, "tau": 0.05, "p_eff": [0.1, 0.3, 0.5, 0.7, 0.9]},
+        {"agents": 9, "tau": 0.05, "p_eff": [0.1, 0.3, 0.4, 0.5, 0.7, 0.9]},
     ),
     "settings": Key("Settings for all readings, over what the readings say.", "a mapping from settings to values", {}),
     "multiverse": Key(
