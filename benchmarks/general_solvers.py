@@ -28,10 +28,10 @@ from run import HERE, processor, spreading
 from scipy import sparse
 
 from lpi import exact
-from lpi.decoupled import decoupled_problem
-from lpi.iteration import ITERATIONS
-from lpi.joint_model import JointModel, joint_memory
 from lpi.memory import EXACT_LIMIT
+from lpi.solvers.decoupled import decoupled_problem
+from lpi.solvers.iteration import ITERATIONS
+from lpi.solvers.joint_model import JointModel, joint_memory
 
 TOLERANCE = 1e-9
 MOST_AGENTS = 40

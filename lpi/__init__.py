@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lpi import bounds, exact, simulation, theory
+    from lpi import exact, simulation, theory
     from lpi.algorithm import TrainingResult, train
     from lpi.config import ConfigError, EnvironmentConfig, ReportingConfig, TrainingConfig
     from lpi.mdp import InitialDistribution, NetworkedMDP
@@ -30,7 +30,7 @@ _HOME = {
     "spreading_process": "spreading",
     "train": "algorithm",
 }
-_MODULES = ("bounds", "exact", "simulation", "theory")
+_MODULES = ("exact", "simulation", "theory")
 __all__ = [*_HOME, *_MODULES]
 
 
@@ -41,7 +41,7 @@ def _kernel_cache() -> str:
     using what was compiled from an older one.
     """
     package = Path(__file__).parent
-    sources = b"".join(path.read_bytes() for path in sorted(package.glob("*.py")))
+    sources = b"".join(path.read_bytes() for path in sorted(package.rglob("*.py")))
     name = f"kernels-{hashlib.sha256(sources).hexdigest()[:16]}"
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     for folder in (package / "__pycache__", home / "lpi"):

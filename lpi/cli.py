@@ -13,7 +13,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lpi import truth_commands
 from lpi.config import (
     LARGEST_SEED,
     READINGS,
@@ -25,7 +24,8 @@ from lpi.config import (
     parse_assignment,
     resolve,
 )
-from lpi.multiverse_cli import add_multiverse
+from lpi.multiverse.cli import add_multiverse
+from lpi.truth import commands as truth_commands
 
 if TYPE_CHECKING:
     from lpi.algorithm import TrainingResult
@@ -289,7 +289,7 @@ def _theory(options: argparse.Namespace) -> None:
     if settings.training.tau == 0:
         raise ConfigError("tau: 0.0 is not allowed; a number > 0, the theorems are about the regularised reward")
     check_outputs(output=options.output)
-    from lpi import theory_table
+    from lpi.theory import table as theory_table
 
     environment = settings.environment
     chosen = options.p1_means, options.p2_means

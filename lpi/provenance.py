@@ -38,15 +38,15 @@ def package_files(*modules: str) -> list[str]:
     Relative to the folder that holds the package, sorted.  Imports inside functions are not followed; name those
     modules too.  Snakemake sees no imports: declared as inputs, these files make a job run again when they change.
     """
-    found, waiting = set(), ["__init__", "__main__", *modules]
+    found, waiting = set(), [PACKAGE.name, *(f"{PACKAGE.name}.{name}" for name in ("__main__", *modules))]
     while waiting:
-        name = waiting.pop()
-        if name in found:
+        path = _file(waiting.pop())
+        if path is None or path in found:
             continue
-        found.add(name)
-        for node in ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8")).body:
+        found.add(path)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
             waiting += _imported(node)
-    return sorted(f"{PACKAGE.name}/{name}.py" for name in found)
+    return sorted(path.relative_to(PACKAGE.parent).as_posix() for path in found)
 
 
 def record(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,17 +78,21 @@ def publish(sources: Iterable[str | Path], folder: str | Path, configuration: Ma
 
 
 def _imported(node: ast.stmt) -> list[str]:
-    """Modules of this package that an import statement names."""
+    """What of this package an import statement may load: modules, the packages above them, and names in them."""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE.name:
-        names = [f"{PACKAGE.name}.{alias.name}" for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
-        names = [node.module or ""]
+        names = [f"{node.module}.{alias.name}" for alias in node.names]
     else:
         names = []
     parts = [name.split(".") for name in names]
-    return [part[1] for part in parts if part[0] == PACKAGE.name and len(part) > 1]
+    return [".".join(part[:end]) for part in parts if part[0] == PACKAGE.name for end in range(2, len(part) + 1)]
+
+
+def _file(name: str) -> Path | None:
+    """The file of a module or package; None for a name that is neither, such as that of a function."""
+    stem = PACKAGE.parent.joinpath(*name.split("."))
+    return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.exists()), None)
 
 
 def _git(*arguments: str) -> str | None:

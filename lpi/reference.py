@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lpi.component import autonomous_component, independent_ranks
-from lpi.decoupled import DecoupledProblem
 from lpi.elementary import logarithms
 from lpi.mdp import NetworkedMDP
 from lpi.results import atomic_write
+from lpi.solvers.component import autonomous_component, independent_ranks
+from lpi.solvers.decoupled import DecoupledProblem
 
 _STATES = 2**18  # (component values) x (ranks) of the largest problem that is solved for a reference
 _NEARLY = 1e-2  # how far from optimal the second reference may be: its J is exact whatever it is

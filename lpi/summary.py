@@ -32,7 +32,7 @@ import pandas as pd
 from lpi.experiment import FIGURES
 from lpi.results import QUANTITIES, Column, ResultsError, atomic_write
 from lpi.tables import frame
-from lpi.truth_tables import OPTIMA
+from lpi.truth.tables import OPTIMA
 
 CLEAR = 2.0
 """Standard errors by which a simulated J must rise to count as improved."""

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from test_claims import EQUAL, FALLING, RISING, SAME, SLOWER, acting, locality, optima, table
 
-from lpi import claims, claims_plot, claims_report, notebook, plotting, summary
+from lpi import claims, notebook, plotting, summary
 from lpi.claims import CONTRADICTED, SUPPORTED, UNTESTED
+from lpi.claims import plot as claims_plot
+from lpi.claims import report as claims_report
 from lpi.results import ResultsError
 
 

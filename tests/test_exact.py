@@ -11,11 +11,12 @@ import oracles
 import pytest
 from builders import GRAPHS, random_mdp, random_policy, random_rows
 
-from lpi import exact, joint_chain, krylov
-from lpi.component import autonomous_component, independent_ranks
-from lpi.elimination import averaged, elimination, probabilities
+from lpi import exact
 from lpi.network import Network
 from lpi.policy import LocalPolicy
+from lpi.solvers import joint_chain, krylov
+from lpi.solvers.component import autonomous_component, independent_ranks
+from lpi.solvers.elimination import averaged, elimination, probabilities
 from lpi.spreading import INITIAL, MEANINGS, spreading_process
 
 TAU = 0.07

@@ -11,9 +11,11 @@ import pytest
 import truths
 
 import lpi
-from lpi import cli, ground_truth, tables, truth_findings
+from lpi import cli, tables
 from lpi.results import ResultsError
-from lpi.truth_tables import ACTING, LOCALITY, OPTIMA
+from lpi.truth import findings as truth_findings
+from lpi.truth import ground_truth
+from lpi.truth.tables import ACTING, LOCALITY, OPTIMA
 
 
 def _process(agents, means="success", graph=nx.path_graph, **changed):

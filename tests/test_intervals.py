@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lpi import intervals
+from lpi.claims import intervals
 
 SEEDS = 10
 REPEATS = 4000

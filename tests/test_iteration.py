@@ -16,12 +16,12 @@ from quantecon.markov import DiscreteDP
 from scipy.optimize import minimize_scalar
 
 from lpi import exact
-from lpi.component import autonomous_component
-from lpi.decoupled import decoupled_problem
-from lpi.iteration import improve, joint_optimum
-from lpi.joint_model import JointModel, joint_memory, joint_policy
 from lpi.policy import LocalPolicy
-from lpi.product_maximum import product_maximum
+from lpi.solvers.component import autonomous_component
+from lpi.solvers.decoupled import decoupled_problem
+from lpi.solvers.iteration import improve, joint_optimum
+from lpi.solvers.joint_model import JointModel, joint_memory, joint_policy
+from lpi.solvers.product_maximum import product_maximum
 from lpi.spreading import spreading_process
 
 TAU = 0.07
@@ -152,7 +152,7 @@ def model_q(mdp, values, **more) -> np.ndarray:
 @pytest.mark.parametrize("graph", SMALL)
 def test_q_values_are_those_of_the_joint_tables(graph, fixed, monkeypatch):
     """However many agents' states a block fixes."""
-    monkeypatch.setattr("lpi.joint_model._fixed_agents", lambda *_: fixed)
+    monkeypatch.setattr("lpi.solvers.joint_model._fixed_agents", lambda *_: fixed)
     mdp = random_mdp(SMALL[graph], seed=30, states=(2, 3, 1), actions=(2, 1, 3))
     rewards, transitions = pairs(mdp)
     values = np.random.default_rng(31).normal(size=len(rewards))
@@ -347,7 +347,7 @@ def test_a_policy_that_gets_worse_is_reported(monkeypatch):
         q = np.concatenate([q for _, q in model.q_values(values)])
         return found._replace(policy=product_maximum(-q, mdp.actions, 0, policy, tolerance).policy)
 
-    monkeypatch.setattr("lpi.iteration.improve", worst)
+    monkeypatch.setattr("lpi.solvers.iteration.improve", worst)
     with pytest.raises(ArithmeticError, match=r"policy iteration: a value fell by \S+ in iteration 1"):
         exact.policy_iteration(mdp, TAU)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lpi import cli, judge
-from lpi.claims import COLUMNS, UNTESTED
+from lpi import cli
+from lpi.claims import COLUMNS, UNTESTED, judge
 from lpi.tables import frame
-from lpi.truth_tables import ACTING
+from lpi.truth.tables import ACTING
 
 
 @pytest.fixture(scope="module")

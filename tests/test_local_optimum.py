@@ -10,9 +10,9 @@ import pytest
 from builders import random_mdp, random_policy
 
 from lpi import exact
-from lpi.adjoint import Adjoint
 from lpi.mdp import NetworkedMDP
 from lpi.policy import LocalPolicy
+from lpi.solvers.adjoint import Adjoint
 from lpi.spreading import MEANINGS, spreading_process
 
 TAU = 0.07
@@ -116,7 +116,7 @@ def test_the_losses_of_the_experiment(convention):
 
 
 def test_the_value_never_falls_from_any_start(monkeypatch):
-    from lpi import local_optimum
+    from lpi.solvers import local_optimum
 
     seen = []
     search = local_optimum._Search._line_search

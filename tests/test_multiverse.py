@@ -15,17 +15,13 @@ import pytest
 import yaml
 from test_workflow import Clone
 
-from lpi import (
-    claims,
-    cli,
-    multiverse,
-    multiverse_effects,
-    multiverse_plot,
-    multiverse_text,
-    multiverse_verdicts,
-    results,
-)
+from lpi import claims, cli, results
 from lpi.config import ConfigError
+from lpi.multiverse import effects as multiverse_effects
+from lpi.multiverse import plot as multiverse_plot
+from lpi.multiverse import text as multiverse_text
+from lpi.multiverse import verdicts as multiverse_verdicts
+from lpi.multiverse.design import load
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "config/multiverse.yaml"
@@ -47,7 +43,7 @@ def write(path, **changes):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return multiverse.load(SHIPPED)
+    return load(SHIPPED)
 
 
 def test_the_shipped_design_holds_what_the_study_needs(shipped):
@@ -122,22 +118,22 @@ def test_main_effects_at_eight_agents_are_orthogonal_to_each_other_and_to_pairs(
 )  # fmt: skip
 def test_a_mistake_in_a_design_is_one_line(changes, message, tmp_path):
     with pytest.raises(ConfigError, match=message) as caught:
-        multiverse.load(write(tmp_path / "design.yaml", **changes))
+        load(write(tmp_path / "design.yaml", **changes))
     assert str(caught.value).startswith(f"{tmp_path}/design.yaml: ") and "\n" not in str(caught.value)
 
 
 def test_a_missing_or_broken_design_is_one_line(tmp_path):
     with pytest.raises(ConfigError, match=r"multiverse: .* is not allowed \(No such file or directory\)"):
-        multiverse.load(tmp_path / "none.yaml")
+        load(tmp_path / "none.yaml")
     incomplete = {key: value for key, value in TINY.items() if key != "seeds"}
     (tmp_path / "some.yaml").write_text(yaml.safe_dump(incomplete), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"design.seeds: missing; the keys are choices"):
-        multiverse.load(tmp_path / "some.yaml")
+        load(tmp_path / "some.yaml")
 
 
 def test_a_fingerprint_follows_what_is_trained(tmp_path):
     def prints(**changes):
-        design = multiverse.load(write(tmp_path / "design.yaml", **changes))
+        design = load(write(tmp_path / "design.yaml", **changes))
         return {name: design.fingerprint(cases) for name, cases in design.jobs().items()}
 
     first = prints()
@@ -153,7 +149,7 @@ def trained(tmp_path_factory):
     """A tiny multiverse whose jobs have been run."""
     folder = tmp_path_factory.mktemp("multiverse")
     path = write(folder / "design.yaml")
-    design = multiverse.load(path)
+    design = load(path)
     for job in design.jobs():
         assert (
             cli.main(["multiverse", "train", "--design", str(path), "--job", job, "--output", f"{folder}/{job}.csv"])

@@ -56,11 +56,13 @@ def test_package_files_follow_imports():
         "cli",
         "config",
         "mdp",
-        "multiverse_cli",
+        "multiverse/__init__",
+        "multiverse/cli",
         "network",
         "policy",
         "results",
-        "truth_commands",
+        "truth/__init__",
+        "truth/commands",
     )
     assert files == sorted(f"lpi/{name}.py" for name in names)
     assert "lpi/summary.py" in provenance.package_files("plotting")

@@ -10,9 +10,13 @@ import jinja2
 import pandas as pd
 import pytest
 
-from lpi import report, report_beyond, report_tables, report_text, report_words
+from lpi import report
 from lpi.claims import CLAIMS, COLUMNS
 from lpi.config import SETTINGS
+from lpi.report import beyond as report_beyond
+from lpi.report import tables as report_tables
+from lpi.report import text as report_text
+from lpi.report import words as report_words
 from lpi.results import ResultsError
 
 ROOT = Path(__file__).parents[1]

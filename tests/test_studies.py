@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lpi import studies, studies_plot, studies_results, studies_run
 from lpi.algorithm import train
 from lpi.results import ResultsError
-from lpi.studies import BUDGET, CHOSEN, FACTORS, STUDIES, chosen_study, environment_key, screened
+from lpi.studies import design
+from lpi.studies import plot as studies_plot
+from lpi.studies import results as studies_results
+from lpi.studies import run as studies_run
+from lpi.studies.design import BUDGET, CHOSEN, FACTORS, STUDIES, chosen_study, environment_key, screened
 
 UNIFORM, FLOOR = 36.0, 37.0
 PICK = next(iter(screened()))
@@ -98,8 +101,8 @@ def test_all_settings_of_all_studies_are_allowed():
 
 def test_explored_and_confirmed_seeds_differ():
     for name, study in STUDIES.items():
-        assert not {*study.seeds} & {*studies.EXPLORING} or name == "screening"
-    assert STUDIES["screening"].seeds == studies.EXPLORING
+        assert not {*study.seeds} & {*design.EXPLORING} or name == "screening"
+    assert STUDIES["screening"].seeds == design.EXPLORING
 
 
 def test_every_combination_is_screened_within_the_budget():
@@ -124,7 +127,7 @@ def test_the_chosen_settings_are_confirmed():
 
 def test_rows_are_the_runs(monkeypatch):
     """A small study: ends of every curve, the seeds in order, what `train` finds."""
-    study = studies.Study(
+    study = design.Study(
         "?", {"agents": 3, "outer_loops": 2, "trajectory_length": 50}, {"a": {}, "b": {"eta": 1}}, seeds=(4, 5)
     )
     monkeypatch.setitem(STUDIES, "small", study)
@@ -140,7 +143,7 @@ def test_rows_are_the_runs(monkeypatch):
 
 
 def test_expected_rows_have_no_samples(monkeypatch):
-    study = studies.Study("?", {"agents": 3, "outer_loops": 2}, {"a": {}}, kappas=(0,), expected=True, keep="all")
+    study = design.Study("?", {"agents": 3, "outer_loops": 2}, {"a": {}}, kappas=(0,), expected=True, keep="all")
     monkeypatch.setitem(STUDIES, "small", study)
     found = list(studies_run.rows("small", 0))
     assert [row["outer_loop"] for row in found] == [0, 1, 2]
@@ -206,7 +209,7 @@ def test_prices_say_what_was_not_reached(rows):
 
 
 def test_where_the_curves_cross(rows):
-    from lpi.studies_text import crossings
+    from lpi.studies.text import crossings
 
     found = crossings(studies_results.between_kappas(rows, "regularized")).set_index("kappa")
     assert found["worse_up_to"].tolist() == [3_000] * 3
@@ -215,7 +218,7 @@ def test_where_the_curves_cross(rows):
 
 def test_an_effect_that_turns_at_the_choice_is_said():
     """On average 0.05 is better, but the best variant has eta = 1."""
-    from lpi.studies_text import advice
+    from lpi.studies.text import advice
 
     design = screened()
     score = pd.Series({name: 5.0 + 0.5 * (values["eta"] == 1.0) for name, values in design.items()})
@@ -232,7 +235,7 @@ def test_an_effect_that_turns_at_the_choice_is_said():
 
 @pytest.mark.parametrize("low, high, word", [(0.1, 0.3, "more"), (-0.3, -0.1, "less"), (-0.1, 0.3, "not resolved")])
 def test_words_follow_the_interval(low, high, word):
-    from lpi.studies_text import difference
+    from lpi.studies.text import difference
 
     assert difference(argparse.Namespace(mean=(low + high) / 2, low=low, high=high)).endswith(f"({word})")
 

@@ -12,7 +12,7 @@ from lpi.algorithm import train
 from lpi.config import TrainingConfig
 from lpi.exact import optimum
 from lpi.spreading import spreading_process
-from lpi.td_limit import expected_policy_iteration, td_limit, visiting
+from lpi.studies.td_limit import expected_policy_iteration, td_limit, visiting
 
 TAU = 0.07
 

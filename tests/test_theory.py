@@ -12,8 +12,9 @@ import oracles
 import pytest
 
 import lpi
-from lpi import coupling, dense, theory
-from lpi.dense import DenseModel
+from lpi import theory
+from lpi.theory import coupling, dense
+from lpi.theory.dense import DenseModel
 
 MDPS = {
     "line": builders.random_mdp(nx.path_graph(3), 1, states=(2, 3, 2), actions=(2, 1, 3)),
@@ -203,7 +204,7 @@ def test_algorithm_3_reaches_the_centralised_optimum_where_it_is_a_product():
 
 
 def test_algorithm_3_agrees_with_the_fast_one():
-    iteration = pytest.importorskip("lpi.iteration")
+    iteration = pytest.importorskip("lpi.solvers.iteration")
     for seed in range(4):
         mdp, _ = coupling.weakly_coupled(np.random.default_rng(seed))
         model = DenseModel(mdp)

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import lpi
-from lpi import bounds, coupling, theory, verification
+from lpi import theory
 from lpi.config import TrainingConfig
-from lpi.dense import DenseModel, uniform_policy
-from lpi.hypotheses import closed_values, hypotheses, irreducible
-from lpi.verification import Problem
+from lpi.theory import bounds, coupling, verification
+from lpi.theory.dense import DenseModel, uniform_policy
+from lpi.theory.hypotheses import closed_values, hypotheses, irreducible
+from lpi.theory.verification import Problem
 
 FAIL_INSIDE = {
     ("Lemma 9", "entries of Z^Q"),

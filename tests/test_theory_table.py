@@ -6,9 +6,10 @@ import csv
 
 import pytest
 
-from lpi import cli, theory_report
+from lpi import cli
 from lpi.results import ResultsError
-from lpi.theory_table import Row
+from lpi.theory import report as theory_report
+from lpi.theory.table import Row
 
 QUICK = ["--mdps", "3", "--agents", "3"]
 

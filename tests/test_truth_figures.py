@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import truths
 
-from lpi import plotting, results, summary, truth_figures, truth_findings
+from lpi import plotting, results, summary
 from lpi.results import ResultsError
+from lpi.truth import figures as truth_figures
+from lpi.truth import findings as truth_findings
 
 PANEL = (8, 0.05)
 

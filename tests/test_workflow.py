@@ -87,7 +87,7 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def edited(finished):
     """The finished clone, whose files may be edited."""
-    before = {path: (path.read_bytes(), path.stat()) for path in (finished.folder / "lpi").glob("*.py")}
+    before = {path: (path.read_bytes(), path.stat()) for path in (finished.folder / "lpi").rglob("*.py")}
     yield finished
     for path, (content, stat) in before.items():
         path.write_bytes(content)
@@ -201,7 +201,7 @@ def test_a_changed_drawing_trains_nothing(edited):
 
 
 def test_a_new_date_alone_reruns_nothing(edited):
-    for path in (edited.folder / "lpi").glob("*.py"):
+    for path in (edited.folder / "lpi").rglob("*.py"):
         path.touch()
     assert edited.scheduled() == {}
 
@@ -217,10 +217,10 @@ def test_training_declares_the_modules_that_it_loads(finished, tmp_path):
     for method in ("exact", "monte_carlo"):
         command = [sys.executable, "-c", script, *arguments, "--set", f"evaluation={method}"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        loaded = {Path(name).name for name in done.stdout.splitlines()}
-        declared = {Path(line.split(maxsplit=2)[2]).name for line in package.splitlines()}
+        loaded = {Path(name).relative_to(ROOT).as_posix() for name in done.stdout.splitlines()}
+        declared = {line.split(maxsplit=2)[2] for line in package.splitlines()}
         assert loaded <= declared
-        assert declared - loaded <= {"__main__.py"}
+        assert declared - loaded <= {"lpi/__main__.py"}
 
 
 def test_a_misspelt_key_stops_before_any_job(finished):

@@ -6,7 +6,7 @@ import itertools
 import math
 
 from lpi import tables
-from lpi.truth_tables import ACTING, LOCALITY, OPTIMA
+from lpi.truth.tables import ACTING, LOCALITY, OPTIMA
 
 
 def optimum(agents=8, tau=0.05, reading="working", **changed):

@@ -10,31 +10,31 @@ from pathlib import Path
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, TRUTHS, load
 from lpi.memory import LIMIT_VARIABLE
-from lpi.multiverse import load as load_multiverse
+from lpi.multiverse.design import load as load_multiverse
 from lpi.provenance import package_files
-from lpi.studies import CHOSEN, STUDIES
+from lpi.studies.design import CHOSEN, STUDIES
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
     "train": ["cli", "memory", "spreading", "algorithm", "reference", "results"],
     "reference": ["cli", "spreading", "reference"],
     "aggregate": ["cli", "results"],
-    "optima": ["cli", "ground_truth", "spreading", "truth_tables"],
-    "locality": ["cli", "ground_truth", "spreading", "truth_tables"],
-    "acting": ["cli", "ground_truth", "spreading", "truth_tables"],
-    "notebook": ["cli", "notebook", "plotting", "summary", "findings", "truth_figures", "truth_findings"],
+    "optima": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
+    "locality": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
+    "acting": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
+    "notebook": ["cli", "notebook", "plotting", "summary", "findings", "truth.figures", "truth.findings"],
     "publish": ["provenance"],
-    "theory": ["cli", "theory_table"],
-    "theory_notebook": ["cli", "notebook", "plotting", "theory_report"],
-    "claims": ["judge"],
-    "report": ["report"],
-    "studies_run": ["studies_run", "spreading", "algorithm", "local_optimum", "td_limit", "results"],
-    "studies_report": ["studies_results", "studies_text"],
-    "studies_notebook": ["cli", "notebook", "studies_plot"],
-    "multiverse_train": ["cli", "multiverse", "memory", "spreading", "algorithm"],
-    "multiverse_verdicts": ["cli", "multiverse_verdicts", "exact", "policy", "spreading"],
-    "multiverse_effects": ["cli", "multiverse_effects"],
-    "multiverse_notebook": ["cli", "notebook", "multiverse_plot", "multiverse_text"],
+    "theory": ["cli", "theory.table"],
+    "theory_notebook": ["cli", "notebook", "plotting", "theory.report"],
+    "claims": ["claims.judge"],
+    "report": ["report.__main__"],
+    "studies_run": ["studies.run", "spreading", "algorithm", "solvers.local_optimum", "studies.td_limit", "results"],
+    "studies_report": ["studies.results", "studies.text"],
+    "studies_notebook": ["cli", "notebook", "studies.plot"],
+    "multiverse_train": ["cli", "multiverse.design", "memory", "spreading", "algorithm"],
+    "multiverse_verdicts": ["cli", "multiverse.verdicts", "exact", "policy", "spreading"],
+    "multiverse_effects": ["cli", "multiverse.effects"],
+    "multiverse_notebook": ["cli", "notebook", "multiverse.plot", "multiverse.text"],
 }
 
 
@@ -174,7 +174,7 @@ def shared_tables(wildcards):
 
 
 def shared_options(wildcards):
-    """The same as options of lpi.judge."""
+    """The same as options of lpi.claims.judge."""
     tables = shared_tables(wildcards)
     if not tables:
         return ""

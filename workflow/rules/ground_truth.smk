@@ -126,5 +126,5 @@ rule claims:
     message:
         "Judge the claims under {wildcards.reading}"
     shell:
-        "python -m lpi.judge --curves {input.curves:q} --optima {input.optima:q} {params.shared} --output {output:q}"
+        "python -m lpi.claims.judge --curves {input.curves:q} --optima {input.optima:q} {params.shared} --output {output:q}"
         " > {log:q} 2>&1"

@@ -20,7 +20,7 @@ rule studies_floors:
     message:
         "Best kappa-hop policies of the studies"
     shell:
-        "python -m lpi.studies_run floors --output {output:q} > {log:q} 2>&1"
+        "python -m lpi.studies.run floors --output {output:q} > {log:q} 2>&1"
 
 
 rule studies_visits:
@@ -37,7 +37,7 @@ rule studies_visits:
     message:
         "How often each pair is visited"
     shell:
-        "python -m lpi.studies_run visits --output {output:q} > {log:q} 2>&1"
+        "python -m lpi.studies.run visits --output {output:q} > {log:q} 2>&1"
 
 
 rule studies_run:
@@ -56,7 +56,7 @@ rule studies_run:
     message:
         "Study {wildcards.study}, kappa = {wildcards.kappa}"
     shell:
-        "python -m lpi.studies_run run {wildcards.study} --kappa {wildcards.kappa} --output {output:q} > {log:q} 2>&1"
+        "python -m lpi.studies.run run {wildcards.study} --kappa {wildcards.kappa} --output {output:q} > {log:q} 2>&1"
 
 
 rule studies_choose:
@@ -75,7 +75,7 @@ rule studies_choose:
     message:
         "Choose the settings that need the fewest samples"
     shell:
-        "python -m lpi.studies_results choose --rows {input.rows:q} --floors {input.floors:q} --output {output:q}"
+        "python -m lpi.studies.results choose --rows {input.rows:q} --floors {input.floors:q} --output {output:q}"
         " > {log:q} 2>&1"
 
 
@@ -96,7 +96,7 @@ rule studies_confirm:
     message:
         "Study {wildcards.study} with the chosen settings, kappa = {wildcards.kappa}"
     shell:
-        "python -m lpi.studies_run run {wildcards.study} --kappa {wildcards.kappa} --chosen {input.chosen:q}"
+        "python -m lpi.studies.run run {wildcards.study} --kappa {wildcards.kappa} --chosen {input.chosen:q}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -120,7 +120,7 @@ rule studies_report:
     message:
         "Read the studies"
     shell:
-        "python -m lpi.studies_results report --rows {input.rows:q} --floors {input.floors:q} --visits {input.visits:q}"
+        "python -m lpi.studies.results report --rows {input.rows:q} --floors {input.floors:q} --visits {input.visits:q}"
         " --chosen {input.chosen:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 

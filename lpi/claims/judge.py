@@ -1,0 +1,61 @@
+"""The claims of one reading judged on the tables that the workflow computes for it.
+
+    python -m lpi.claims.judge --curves curves.csv --optima optima.csv --output claims.csv \
+        [--convention success,success --locality success_success.csv --acting success_success.csv]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from lpi.claims import evaluate
+from lpi.results import atomic_write, read_curves
+from lpi.tables import frame
+from lpi.truth.tables import ACTING, LOCALITY, OPTIMA
+
+
+def acting_of(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of `lpi acting` with the columns that the claims read: agent, probability, high, protected as a truth value."""
+    agent = table["agents"] // 2 * (table["place"] == "middle")
+    return table.assign(
+        agent=agent, probability=table["acting"], high=table["most"], protected=table["protected"] == "yes"
+    )
+
+
+def judge(
+    curves: Path, optima: Path, convention: str | None = None, locality: Path | None = None, acting: Path | None = None
+) -> pd.DataFrame:
+    """Table of `claims.evaluate` for the one reading of a curves file.
+
+    Without a convention of p1 and p2 the best local and the optimal policies say nothing of the reading, because its
+    environment is another one.
+    """
+    rows = read_curves(curves)
+    (reading,) = set(rows["reading"])
+    return evaluate(
+        rows,
+        frame(optima, OPTIMA).dropna(subset=["optimum"]),
+        None if locality is None else frame(locality, LOCALITY),
+        None if acting is None else acting_of(frame(acting, ACTING)),
+        conventions={} if convention is None else {reading: tuple(convention.split(","))},
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Judge and write."""
+    parser = argparse.ArgumentParser(prog="python -m lpi.claims.judge", description=__doc__.splitlines()[0])
+    for name in ("curves", "optima", "output"):
+        parser.add_argument(f"--{name}", required=True, type=Path)
+    for name in ("locality", "acting"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--convention", help="what p1 and p2 mean, such as success,success")
+    options = parser.parse_args(arguments)
+    found = judge(options.curves, options.optima, options.convention, options.locality, options.acting)
+    atomic_write(options.output, found.to_csv(index=False, float_format="%.12g", lineterminator="\n"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The multiverse: many readings of the paper at once, judged by `lpi.claims` (config/multiverse.yaml)."""

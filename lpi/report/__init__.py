@@ -1,0 +1,113 @@
+"""The replication report, the errata, and the table at the top of the README, written from the figures folder's tables.
+
+`python -m lpi.report` brings docs/replication-report.md, docs/errata.md and the block between the marks in README.md up
+to date; the tests fail where they are not.  No result is typed into the template: its numbers come from the tables, its
+verdicts from `lpi.claims`, the paper's parameters from `lpi.config`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lpi.claims import CLAIMS, MINIMUM_SEEDS
+from lpi.config import READINGS, SETTINGS
+from lpi.report import beyond, text, words
+from lpi.report.tables import Published, load, measure
+from lpi.results import atomic_write
+
+TEMPLATE = "workflow/report/replication-report.md.j2"
+ERRATA = "workflow/report/errata.yaml"
+REPORT, ERRATA_LIST, README = "docs/replication-report.md", "docs/errata.md", "README.md"
+BEGIN, END = "<!-- claims: made by python -m lpi.report -->\n", "<!-- end of claims -->"
+KINDS = {
+    "error": "Statements and steps that fail as printed",
+    "contradiction": "Contradictions",
+    "gap": "Gaps",
+    "misprint": "Misprints",
+}
+"""Kinds of errata and their headings."""
+
+
+def render(published: Published, errata: list[Mapping[str, Any]], template: str) -> str:
+    """The report as Markdown; an undefined name in the template is an error."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(template).render(
+        published=published,
+        text=text,
+        beyond=beyond,
+        words=words,
+        claims=CLAIMS,
+        readings=READINGS,
+        paper={name: setting.default for name, setting in SETTINGS.items()},
+        minimum_seeds=MINIMUM_SEEDS,
+        errata=errata,
+        kinds=KINDS,
+    )
+
+
+def read_errata(path: str | Path = ERRATA) -> list[dict[str, Any]]:
+    """The entries of the errata file."""
+    import yaml
+
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def errata_text(errata: list[Mapping[str, Any]]) -> str:
+    """The errata as Markdown, numbered through."""
+    lines = [
+        "# Misprints, contradictions and gaps of the paper",
+        "",
+        "Made by `python -m lpi.report` from [errata.yaml](../workflow/report/errata.yaml). Sections, equations and lines of "
+        "algorithms are the paper's. We worked from one electronic copy; a misprint may be that copy's. How the open "
+        "points are settled: [open-choices.md](open-choices.md); the theorems in full: [theory.md](theory.md).",
+    ]
+    number = 0
+    for kind, heading in KINDS.items():
+        lines += ["", f"## {heading}", ""]
+        lines += ["| | where | printed | must be meant | changes results? | shown by |", "|---:|---|---|---|---|---|"]
+        for entry in (entry for entry in errata if entry["kind"] == kind):
+            number += 1
+            cells = [entry["where"], entry["printed"], entry["meant"], entry["changes"], text.shown_by(entry)]
+            lines.append(f"| {number} | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def readme_text(present: str, published: Published) -> str:
+    """README.md with the table of claims in its place; unchanged where it has no place for it."""
+    before, mark, rest = present.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{text.claims_table(published)}\n{END}{after}" if mark else present
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Bring the generated texts in the current folder up to date, or render the report alone, or measure."""
+    parser = argparse.ArgumentParser(prog="python -m lpi.report", description=__doc__.splitlines()[0])
+    parser.add_argument("--figures", default="figures", help="folder with the tables")
+    parser.add_argument("--output", type=Path, help="write the report here and nothing else")
+    parser.add_argument(
+        "--measure", metavar="RESULTS", help="first sum up the times and sizes of the jobs in this folder"
+    )
+    options = parser.parse_args(arguments)
+    if options.measure:
+        table = measure(options.measure).to_csv(index=False, lineterminator="\n")
+        atomic_write(Path(options.figures) / "report" / "benchmarks.csv", table)
+    published, errata = load(options.figures), read_errata()
+    report = render(published, errata, Path(TEMPLATE).read_text(encoding="utf-8"))
+    if options.output:
+        atomic_write(options.output, report)
+        return
+    atomic_write(REPORT, report)
+    atomic_write(ERRATA_LIST, errata_text(errata))
+    readme = Path(README)
+    if readme.exists():
+        present = readme.read_text(encoding="utf-8")
+        updated = readme_text(present, published)
+        if updated != present:
+            atomic_write(readme, updated)

@@ -1,0 +1,3 @@
+from lpi.report import main
+
+main()

@@ -1,0 +1,216 @@
+"""The answers of the studies as sentences, made from their tables; the words follow the intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lpi.studies.design import BUDGET, SHARES, STUDIES
+
+NAMES = {
+    "closed": "share of the gap closed",
+    "unregularized_gain": "gain in unregularised J",
+    "reported_gain": "gain in J_alt",
+    "visited_share": "share of pairs visited",
+    "entropy": "entropy of the policy",
+}
+"""Quantities in words."""
+
+
+def sentences(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> str:
+    """The report as Markdown."""
+    lines = ["# What the studies show", ""]
+    lines += [
+        "Gap: J of the best κ-hop policy minus J of the uniform one (n = 5, success convention, τ = 0.05 unless said). "
+        "Intervals: 95 %, Student-t, paired on common seeds.",
+        "",
+    ]
+    for name, study in STUDIES.items():
+        lines += [f"## {name}: {study.question}", ""]
+        lines += [f"- {line}" for line in _answers(name, tables)] + [""]
+    lines += ["## Advice", ""] + [f"- {line}" for line in advice(tables, chosen)]
+    return "\n".join(lines) + "\n"
+
+
+def _answers(name: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    special = {"samples": _samples, "metric": _metric, "screening": _screening}
+    if name.startswith("truncation"):
+        return _truncation(tables["loops"], name)
+    if name in special:
+        return special[name](tables)
+    if name.startswith("needed"):
+        return _needed(tables["prices"], name)
+    found = tables["contrasts"]
+    found = found[found["study"] == name]
+    if name == "defaults":
+        return _defaults(found)
+    if found.empty:
+        return _levels(tables["levels"], name)
+    lines = []
+    for (first, second), part in found.groupby(["first", "second"], sort=False):
+        for quantity in ("closed", "entropy", "visited_share"):
+            rows = part[part["quantity"] == quantity]
+            shown = "; ".join(f"κ = {row.kappa}: {difference(row)}" for row in rows.itertuples())
+            lines.append(f"*{first}* minus *{second}*, {NAMES[quantity]}: {shown}.")
+    return lines + _levels(tables["levels"], name)
+
+
+def difference(row) -> str:
+    """A difference, its interval and what it says."""
+    word = "more" if row.low > 0 else "less" if row.high < 0 else "not resolved"
+    return f"{row.mean:+.3f} [{row.low:+.3f}, {row.high:+.3f}] ({word})"
+
+
+def _levels(levels: pd.DataFrame, name: str) -> list[str]:
+    part = levels[(levels["study"] == name) & (levels["quantity"] == "closed")]
+    return [
+        f"*{variant}* closes "
+        + ", ".join(f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}] (κ = {row.kappa})" for row in rows.itertuples())
+        + " of the gap."
+        for variant, rows in part.groupby("variant", sort=False)
+    ]
+
+
+def _defaults(found: pd.DataFrame) -> list[str]:
+    rows = found[found["quantity"] == "closed"]
+    lines = []
+    for kappa, part in rows.groupby("kappa"):
+        largest = max(part.itertuples(), key=lambda row: abs(row.mean))
+        bound = max(part["low"].abs().max(), part["high"].abs().max())
+        clear = int(((part["low"] > 0) | (part["high"] < 0)).sum())
+        lines.append(
+            f"κ = {kappa}: the largest of {len(part)} differences from state 0, action 0 is {difference(largest)} of the gap "
+            f"({largest.first}); {clear} of {len(part)} intervals exclude 0, and all lie within ±{bound:.3f}."
+        )
+    return lines
+
+
+def crossings(between: pd.DataFrame) -> pd.DataFrame:
+    """For each kappa, the samples of a loop from which on it is clearly better, and up to which it is clearly worse.
+
+    Columns kappa, worse_up_to, better_from; NaN where there is none among the samples tried.
+    """
+    part = between[between["study"].isin(["samples", "samples_million"]) & (between["quantity"] == "regularized")]
+    part = part.assign(samples=part["variant"].str.split(" = ").str[-1].astype(int)).sort_values("samples")
+    found = []
+    for kappa, rows in part.groupby("kappa"):
+        not_better = rows.loc[rows["low"] <= 0, "samples"]
+        later = rows[rows["samples"] > not_better.max()] if len(not_better) else rows
+        better = later["samples"].min() if len(later) else np.nan
+        worse = rows.loc[rows["high"] < 0, "samples"].max()
+        found.append((kappa, worse, better))
+    return pd.DataFrame(found, columns=["kappa", "worse_up_to", "better_from"])
+
+
+def _samples(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    lines = []
+    visits = tables["visits"]
+    at_20 = visits[(visits["convention"] == "success") & (visits["episode_length"] == 20)].set_index("kappa")["xi"]
+    for row in crossings(tables["between_kappas"]).itertuples():
+        price = (at_20[row.kappa - 1] / at_20[row.kappa]) ** 2
+        worse = f"{row.worse_up_to:.0g}" if np.isfinite(row.worse_up_to) else "no number tried"
+        better = f"from {row.better_from:.0g} on" if np.isfinite(row.better_from) else "at no number tried"
+        lines.append(
+            f"κ = {row.kappa} against κ = {row.kappa - 1} after 50 outer loops: clearly worse up to {worse} samples a loop, "
+            f"clearly better {better}; xi falls from {at_20[row.kappa - 1]:.3g} to {at_20[row.kappa]:.3g}, by which "
+            f"Theorem 5 (1 / xi²) asks for {price:.2g} times the samples."
+        )
+    return lines + _levels(tables["levels"], "samples") + _levels(tables["levels"], "samples_million")
+
+
+def _metric(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    between, lines = tables["between_kappas"], []
+    for variant in STUDIES["metric"].variants:
+        for quantity, name in (
+            ("regularized", "regularised J of (2)"),
+            ("reported_gain", "J_alt, entropy weighted by τ per agent"),
+            ("unregularized_gain", "unregularised J"),
+        ):
+            part = between[
+                (between["study"] == "metric") & (between["variant"] == variant) & (between["quantity"] == quantity)
+            ]
+            steps = "; ".join(f"κ = {row.kappa} minus {row.kappa - 1}: {difference(row)}" for row in part.itertuples())
+            rising = bool((part["low"] > 0).all())
+            lines.append(f"*{variant}*, {name}: {steps}. {'Larger κ is better throughout.' if rising else ''}".strip())
+    return lines
+
+
+def _truncation(loops: pd.DataFrame, name: str) -> list[str]:
+    lines = []
+    part = loops[loops["study"] == name]
+    for (variant, kappa), rows in part.groupby(["variant", "kappa"], sort=False):
+        best = rows.loc[rows["closed"].idxmax()]
+        lines.append(
+            f"*{variant}*, κ = {kappa}: at best {best['closed']:.2f} of the gap, in loop {best['outer_loop']:.0f}; "
+            f"{rows['closed'].iloc[-1]:.2f} after {rows['outer_loop'].max():.0f} loops."
+        )
+    return lines
+
+
+def _screening(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    lines = []
+    for row in tables["effects"].itertuples():
+        word = "multiplies" if row.low > 0 else "divides" if row.high < 0 else "does not resolvably change"
+        size = f" by {10 ** abs(row.mean):.2g}" if word != "does not resolvably change" else ""
+        lines.append(
+            f"{row.factor}: {row.second} instead of {row.first} {word} the samples needed{size} "
+            f"(log10: {row.mean:+.2f} [{row.low:+.2f}, {row.high:+.2f}], {row.pairs} pairs)."
+        )
+    return lines
+
+
+def _needed(prices: pd.DataFrame, name: str) -> list[str]:
+    lines = []
+    for row in prices[prices["study"] == name].itertuples():
+        amount = (
+            f"{row.median:.2g} samples (median)" if np.isfinite(row.median) else f"not within {row.budget:.2g} samples"
+        )
+        lines.append(
+            f"*{row.variant}*, κ = {row.kappa}, {row.share:.0%} of the gap: {amount}, reached by {row.reached} of "
+            f"{row.seeds} seeds; best share seen {row.best:.2f} (median)."
+        )
+    return lines
+
+
+def advice(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> list[str]:
+    """What a practitioner can follow: the choice, what each part of it was worth, and where it stops."""
+    settings = ", ".join(f"{key} = {value}" for key, value in chosen["settings"].items())
+    lines = [f"Of the grid that was screened with other seeds ({BUDGET:.0e} samples), take {settings}."]
+    helpful = tables["effects"]
+    helpful = helpful[(helpful["low"] > 0) | (helpful["high"] < 0)]
+    for row in helpful.reindex(helpful["mean"].abs().sort_values(ascending=False).index).itertuples():
+        better, worse = (row.second, row.first) if row.mean < 0 else (row.first, row.second)
+        line = f"{row.factor}: {better} rather than {worse} needs {10 ** abs(row.mean):.2g} times fewer samples on average."
+        if row.mean * row.at_choice < 0:
+            line += (
+                f" Not beside the rest of the choice: there {worse} needs {10 ** abs(row.at_choice):.2g} times fewer "
+                "(one pair, no interval)."
+            )
+        lines.append(line)
+    prices = tables["prices"]
+    for agents, part in prices.groupby("agents"):
+        for share in SHARES:
+            found = part[(part["variant"] == "chosen") & (part["share"] == share)].set_index("kappa")["median"]
+            old = part[(part["variant"] == "working") & (part["share"] == share)].set_index("kappa")["median"]
+            both = [
+                k for k in found.index if np.isfinite(found[k]) and np.isfinite(old.get(k, np.inf)) and found[k] > 0
+            ]
+            gains = ", ".join(f"{old[k] / found[k]:.2g} (κ = {k})" for k in both)
+            never = ", ".join(f"κ = {k}" for k in found.index if not np.isfinite(found[k]))
+            lines.append(
+                f"n = {agents}, {share:.0%} of the gap: against `working` it saves a factor of {gains or 'nothing measurable'}"
+                + (f"; not reached by {never}." if never else ".")
+            )
+    ends = tables["loops"]
+    ends = ends[(ends["study"] == "truncation") & (ends["kappa"] == 1)]
+    for variant, rows in ends.groupby("variant", sort=False):
+        lost = rows["closed"].max() - rows["closed"].iloc[-1]
+        if lost > 0.05:
+            lines.append(
+                f"With {variant} at κ = 1 stop early: even with infinitely many samples {lost:.2f} of the gap is lost again "
+                f"after loop {rows.loc[rows['closed'].idxmax(), 'outer_loop']:.0f} (η = 0.5), because Q_j seen from one "
+                "neighbourhood is no longer Q_j."
+            )
+    return lines
