@@ -64,7 +64,7 @@ include: "workflow/rules/multiverse.smk"
 
 
 onsuccess:
-    print(f"Figures, tables and notebooks: {', '.join(published_folders())}")
+    print(f"Figures, tables and notebooks: {EXPERIMENT.figures_folder}/")
 
 
 onerror:

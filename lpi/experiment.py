@@ -37,7 +37,7 @@ __all__ = ["FIGURES", "GRID", "KEYS", "Acting", "Experiment", "Panels", "Point",
 FIGURES = {"figure1": "reported", "figure2": "unregularized", "figure3": "reported"}
 """The column of the curves that each figure shows."""
 
-GAP = "optimality_gap"
+GAP, JUDGED = "optimality_gap", "claims"
 TRUTHS = ("figure4", "figure5", "figure6")
 """The notebook that holds the curves against the optimum, and its figures: gap, cost of locality, optimal policy."""
 
@@ -49,7 +49,10 @@ GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.
 """The settings that vary over the grid, and the config key that lists their values."""
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-RESERVED = ("logs", "package", "benchmarks", "quick", "multiverse", "notebooks", "locality", "acting")
+RESERVED = (
+    *("logs", "package", "benchmarks", "quick", "notebooks", "report"),
+    *("locality", "acting", "theory", "multiverse", "studies", "scaling"),
+)
 """Folders in the results folder, beside those of the readings."""
 _ENVIRONMENT = tuple(f.name for f in fields(EnvironmentConfig) if f.name not in GRID)
 _FOLDER = re.compile(r"[^{}<>\x00-\x1f]*[^{}<>\x00-\x1f/ ]")
@@ -228,6 +231,8 @@ class Experiment:
     def notebook_parameters(self, notebook: str, reading: str, folder: str) -> dict[str, Any]:
         """The parameters of a notebook for a reading whose results are below `folder`, ready for JSON."""
         own = f"{folder}/{reading}"
+        if notebook == JUDGED:
+            return {"table": f"{own}/claims.csv", "output": f"{own}/notebooks/{notebook}"}
         figures = {name: {**figure._asdict(), "quantity": FIGURES[name]} for name, figure in self.figures.items()}
         parameters: dict[str, Any] = {"curves": f"{own}/curves.csv", "output": f"{own}/notebooks/{notebook}"}
         if notebook in figures:
@@ -235,7 +240,7 @@ class Experiment:
         else:
             parameters["optima"] = f"{own}/optima.csv"
         if notebook == "summary":
-            parameters["figures"] = figures
+            parameters |= {"figures": figures, "claims": f"{own}/claims.csv"}
         if notebook == GAP:
             convention, names = self.convention(reading), ["_".join(means) for means in CONVENTIONS]
             parameters |= {

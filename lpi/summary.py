@@ -37,6 +37,8 @@ from lpi.truth.tables import OPTIMA
 CLEAR = 2.0
 """Standard errors by which a simulated J must rise to count as improved."""
 SHARES = (0.5, 0.9)
+VERDICT_OF = "claim_"
+"""Start of the names of further columns, each with the verdict on a claim (`lpi.claims.report.summary_columns`)."""
 
 SUMMARY_COLUMNS: dict[str, Column] = {
     "figure": Column("str", "name of the figure"),
@@ -319,6 +321,21 @@ SHOWN: list[Shown] = [
 """The printed table, column by column; add an entry to print a further column of the summary."""
 
 
+def _verdicts(row: Mapping[str, Any]) -> str:
+    """The verdicts of a row, each after what its claim is about."""
+    found = [f"{name.removeprefix(VERDICT_OF)}: {value}" for name, value in row.items() if _is_verdict(name) and value]
+    return "; ".join(found) or "–"
+
+
+def _is_verdict(column: str) -> bool:
+    return column.startswith(VERDICT_OF)
+
+
+def _shown(table: pd.DataFrame) -> list[Shown]:
+    """The printed columns: `SHOWN`, and the verdicts where the table has them."""
+    return [*SHOWN, Shown("Verdicts", "Verdicts", "l", _verdicts)] if any(map(_is_verdict, table)) else SHOWN
+
+
 def note(table: pd.DataFrame) -> str:
     """What the printed table's entries mean, in one paragraph."""
     readings = ", ".join(sorted(set(table["reading"])))
@@ -332,23 +349,32 @@ def note(table: pd.DataFrame) -> str:
     largest = table["final_se"].max()
     if largest > 0:
         text += f" (simulated J: by more than {CLEAR:g} standard errors; the largest of a final value is {largest:.2g})"
-    return (
-        f"{text}. Loops to 50 % and 90 % of a run's own improvement, over the improved seeds only. Visited: median share "
-        "of the Q table entries that were ever updated by the last loop."
+    text += (
+        ". Loops to 50 % and 90 % of a run's own improvement, over the improved seeds only. Visited: median share of the "
+        "Q table entries that were ever updated by the last loop."
     )
+    if any(map(_is_verdict, table)):
+        text += (
+            " Verdicts: on what the paper claims of the reward's order in κ, of the rate of convergence, of the unregularised "
+            "reward and of how well LPI works, as far as this n, τ and κ take part; of several the one that speaks most "
+            "against the claim."
+        )
+    return text
 
 
 def to_markdown(table: pd.DataFrame) -> str:
     """The printed table in Markdown, without the note."""
-    lines = [[column.heading for column in SHOWN], ["---" if c.align == "l" else "---:" for c in SHOWN]]
-    lines += [[column.text(row) for column in SHOWN] for row in table.to_dict("records")]
+    shown = _shown(table)
+    lines = [[column.heading for column in shown], ["---" if c.align == "l" else "---:" for c in shown]]
+    lines += [[column.text(row) for column in shown] for row in table.to_dict("records")]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def to_latex(table: pd.DataFrame) -> str:
     """The printed table as a LaTeX tabular; needs the package booktabs."""
-    lines = [rf"\begin{{tabular}}{{{''.join(column.align for column in SHOWN)}}}", r"\toprule"]
-    lines.append(" & ".join(column.latex for column in SHOWN) + r" \\")
+    shown = _shown(table)
+    lines = [rf"\begin{{tabular}}{{{''.join(column.align for column in shown)}}}", r"\toprule"]
+    lines.append(" & ".join(column.latex for column in shown) + r" \\")
     previous = None
     for row in table.to_dict("records"):
         panel = (row["figure"], row["agents"], row["tau"])
@@ -356,7 +382,7 @@ def to_latex(table: pd.DataFrame) -> str:
             same_figure = previous is not None and previous[0] == panel[0]
             lines.append(r"\addlinespace" if same_figure else r"\midrule")
             previous = panel
-        lines.append(" & ".join(_escape(column.text(row)) for column in SHOWN) + r" \\")
+        lines.append(" & ".join(_escape(column.text(row)) for column in shown) + r" \\")
     return "\n".join([f"% {note(table)}", *lines, r"\bottomrule", r"\end{tabular}", ""])
 
 

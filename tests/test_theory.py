@@ -13,6 +13,7 @@ import pytest
 
 import lpi
 from lpi import theory
+from lpi.solvers import iteration
 from lpi.theory import coupling, dense
 from lpi.theory.dense import DenseModel
 
@@ -204,7 +205,6 @@ def test_algorithm_3_reaches_the_centralised_optimum_where_it_is_a_product():
 
 
 def test_algorithm_3_agrees_with_the_fast_one():
-    iteration = pytest.importorskip("lpi.solvers.iteration")
     for seed in range(4):
         mdp, _ = coupling.weakly_coupled(np.random.default_rng(seed))
         model = DenseModel(mdp)

@@ -80,7 +80,7 @@ def finished(tmp_path_factory):
     clone = Clone(tmp_path_factory.mktemp("a clone"))
     done = clone.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Figures, tables and notebooks: figures/mine" in done.stdout
+    assert "Figures, tables and notebooks: figures/" in done.stdout
     return clone
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from lpi.claims import evaluate
-from lpi.results import atomic_write, read_curves
+from lpi.claims.report import write
+from lpi.results import read_curves
 from lpi.tables import frame
 from lpi.truth.tables import ACTING, LOCALITY, OPTIMA
 
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--convention", help="what p1 and p2 mean, such as success,success")
     options = parser.parse_args(arguments)
     found = judge(options.curves, options.optima, options.convention, options.locality, options.acting)
-    atomic_write(options.output, found.to_csv(index=False, float_format="%.12g", lineterminator="\n"))
+    write(found, options.output)
 
 
 if __name__ == "__main__":

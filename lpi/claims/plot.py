@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED
 from lpi.claims.report import one_reading
 from lpi.plotting import STYLE, WIDTH, render
-from lpi.results import ResultsError
 
 MARKS = {
     # colour, marker and filling: each alone tells them apart
@@ -24,7 +23,7 @@ MARKS = {
     INVISIBLE: ("#56B4E9", "D", "none"),
 }
 COLUMNS = 2
-ROW = 0.115
+ROW = 0.13
 """Height of a part in inches."""
 
 
@@ -35,14 +34,14 @@ def forest(table: pd.DataFrame) -> Figure:
         table: claims of one reading, from `claims.evaluate` or `claims_report.read_claims`.
 
     Raises:
-        ResultsError: several readings, or nothing that was tested.
+        ResultsError: several readings.
     """
     table = one_reading(table)
     reading = table["reading"].iloc[0]
     tested = table[(table["verdict"] != UNTESTED) & np.isfinite(table["statistic"])]
     names = list(dict.fromkeys(tested["claim"]))
     if not names:
-        raise ResultsError(f"reading {reading}: no claim was tested")
+        return _nothing(reading)
     rows = [names[at : at + COLUMNS] for at in range(0, len(names), COLUMNS)]
     heights = [max((tested["claim"] == name).sum() for name in row) * ROW + 0.75 for row in rows]
     with matplotlib.style.context(STYLE):
@@ -74,6 +73,14 @@ def show(figure: Figure):
     return Image(render(figure, "png"), format="png", width=round(figure.get_figwidth() * 120), alt=text)
 
 
+def _nothing(reading: str) -> Figure:
+    """What a grid too small for any claim gets: too few kappas, panels or seeds."""
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.6), layout="constrained")
+        figure.supxlabel(f"Reading {reading}: no claim was tested on this grid")
+    return figure
+
+
 def _draw(ax: Axes, parts: pd.DataFrame, name: str) -> None:
     for height, row in enumerate(parts.to_dict("records")):
         color, marker, filling = MARKS[row["verdict"]]
@@ -82,10 +89,10 @@ def _draw(ax: Axes, parts: pd.DataFrame, name: str) -> None:
         ax.plot(row["statistic"], height, color=color, marker=marker, fillstyle=filling, linestyle="none")
     for value in CLAIMS[name].marks:
         ax.axvline(value, color="0.4", linestyle="--", linewidth=0.7, zorder=0)
-    ax.set_yticks(range(len(parts)), [_label(row) for row in parts.to_dict("records")], fontsize=4.5)
+    ax.set_yticks(range(len(parts)), [_label(row) for row in parts.to_dict("records")], fontsize=5.5)
     ax.set_ylim(len(parts) - 0.4, -0.6)
     ax.set_xlabel(parts["unit"].iloc[0])
-    ax.set_title("\n".join(textwrap.wrap(CLAIMS[name].says, 52)), fontsize=7)
+    ax.set_title("\n".join(textwrap.wrap(CLAIMS[name].says, 44)), fontsize=7)
 
 
 def _label(row: dict) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from lpi.claims import CLAIMS, COLUMNS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED, VERDICTS, overall
 from lpi.claims.intervals import POWER
 from lpi.results import ResultsError, atomic_write
+from lpi.summary import VERDICT_OF
 
 SUMMARY_CLAIMS = {
     "reward": ("reward_by_tau", "reward_by_size"),
@@ -98,20 +99,22 @@ def explanation() -> str:
 def summary_columns(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     """Verdict columns beside the rows of a summary: for each of `SUMMARY_CLAIMS`, what the claim's parts say there.
 
-    A row (reading, agents, tau, kappa) has the parts of its panel that its kappa is in, and of several verdicts the one
-    that speaks most against the claim; a claim that has no part there leaves it empty.
+    A row (reading, quantity, agents, tau, kappa) has the parts of its panel that its kappa is in, and of several
+    verdicts the one that speaks most against the claim; a claim that has no part there, or is about another quantity,
+    leaves it empty.
     """
     tested = table[table["verdict"] != UNTESTED]
     places: dict[tuple, set[str]] = {}
     for row in tested.itertuples():
         for kappa in _kappas(row.part):
             places.setdefault((row.reading, row.agents, row.tau, kappa, row.claim), set()).add(row.verdict)
-    columns: dict[str, list[str]] = {f"claim_{name}": [] for name in SUMMARY_CLAIMS}
+    columns: dict[str, list[str]] = {f"{VERDICT_OF}{name}": [] for name in SUMMARY_CLAIMS}
     for row in summary.itertuples():
         for name, claims in SUMMARY_CLAIMS.items():
             key = (row.reading, row.agents, row.tau, row.kappa)
             found = set().union(*(places.get((*key, claim), set()) for claim in claims))
-            columns[f"claim_{name}"].append(min(found, key=_RANK.index) if found else "")
+            about_it = (name == "unregularized") == (row.quantity == "unregularized")
+            columns[f"{VERDICT_OF}{name}"].append(min(found, key=_RANK.index) if found and about_it else "")
     return pd.DataFrame(columns, index=summary.index)
 
 

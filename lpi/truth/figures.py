@@ -13,6 +13,7 @@ import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -22,7 +23,7 @@ from lpi.results import ResultsError
 from lpi.summary import matrix, optimum_of, quartiles, select
 
 MEANINGS = {"failure": "failing", "success": "success"}
-DECADES = 1.5
+DECADES = 1.0
 """Least height of a panel of Figure 4 in powers of ten."""
 BELOW = 1.5
 """Powers of ten below the lowest curve of a panel within which floors are drawn: lower ones would flatten the curves."""
@@ -42,7 +43,7 @@ CONVENTION_TONES = [
     Tone(*tone) for tone in zip(("#000000", "#E69F00", "#009E73", "#CC79A7"), "osD^", _DASHES, strict=True)
 ]
 # Light to dark, so that the order of p_eff is seen in grey too.
-EFFICACY_COLORS = ("#F0A000", "#E0602B", "#B8295F", "#6A1E7A", "#1B1044")
+EFFICACY_COLORS = LinearSegmentedColormap.from_list("p_eff", ["#F0A000", "#E0602B", "#B8295F", "#6A1E7A", "#1B1044"])
 
 
 def optimality_gap(
@@ -295,10 +296,10 @@ def _draw_acting(ax: Axes, rows: pd.DataFrame) -> None:
     efficacies = sorted(set(rows["p_eff"]))
     farthest = rows["distance"].max()
     away = farthest + 1.6
-    positions = np.linspace(0, len(EFFICACY_COLORS) - 1, len(efficacies)) if len(efficacies) > 1 else [2]
+    positions = np.linspace(0, 1, len(efficacies)) if len(efficacies) > 1 else [0.5]
     for number, (p_eff, position) in enumerate(zip(efficacies, positions, strict=True)):
         group = rows[rows["p_eff"] == p_eff].sort_values("distance")
-        color, marker = EFFICACY_COLORS[round(position)], "osD^vP*X"[number % 8]
+        color, marker = EFFICACY_COLORS(position), "osD^vP*X"[number % 8]
         near, none = group[group["distance"].notna()], group[group["distance"].isna()]
         shift = 0.07 * (number - (len(efficacies) - 1) / 2)
         for part, x in ((near, near["distance"] + shift), (none, none["distance"].fillna(away) + shift)):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from lpi.config import SETTINGS, ConfigError
-from lpi.experiment import CONVENTIONS, GAP, TRUTHS, load
+from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.provenance import package_files
@@ -23,6 +23,8 @@ COMMANDS = {
     "locality": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
     "acting": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
     "notebook": ["cli", "notebook", "plotting", "summary", "findings", "truth.figures", "truth.findings"],
+    "summary": ["cli", "notebook", "summary", "findings", "claims.report"],
+    "claims_notebook": ["cli", "notebook", "plotting", "claims.plot", "claims.report"],
     "publish": ["provenance"],
     "theory": ["cli", "theory.table"],
     "theory_notebook": ["cli", "notebook", "plotting", "theory.report"],
@@ -112,6 +114,11 @@ def summary_parameters(wildcards):
 def gap_parameters(wildcards):
     """What the notebook on the optimality gap is run with, as JSON."""
     return notebook_parameters(GAP, wildcards.reading)
+
+
+def claims_parameters(wildcards):
+    """What the notebook of the claims is run with, as JSON."""
+    return notebook_parameters(JUDGED, wildcards.reading)
 
 
 def notebook_parameters(notebook, reading):
@@ -227,24 +234,16 @@ def multiverse_configuration(wildcards):
     return json.dumps(MULTIVERSE.configuration())
 
 
-def published_folders():
-    return [f"{EXPERIMENT.figures_folder}/{reading}" for reading in EXPERIMENT.readings]
-
-
 # The jobs of a large grid are millions of objects that all stay: looking for garbage among them so often would take a
 # quarter of Snakemake's time.
 gc.set_threshold(200_000, 20, 20)
 
 EXPERIMENT = checked_experiment(config)
-if "theory" in EXPERIMENT.readings:
-    sys.exit("config: readings: 'theory' is not allowed; the theorems' folder has that name")
-NOTEBOOKS = [*EXPERIMENT.figures, "summary", GAP]
-DRAWN = [*EXPERIMENT.figures, *TRUTHS]
+NOTEBOOKS = [*EXPERIMENT.figures, "summary", GAP, JUDGED]
+DRAWN = [*EXPERIMENT.figures, *TRUTHS, JUDGED]
 TRUTH_TABLES = ["locality", "acting"]
 MEANINGS = ["_".join(means) for means in CONVENTIONS]
 SHARED_ENVIRONMENT = options_of(EXPERIMENT.environment_assignments())
-if "studies" in EXPERIMENT.readings:
-    sys.exit("config: readings: 'studies' is not allowed; the studies' folder has that name")
 STUDY_TABLES = [
     *expand("{table}.csv", table=["levels", "contrasts", "between_kappas", "prices", "effects", "visits", "loops"]),
     "chosen.json",

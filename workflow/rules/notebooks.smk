@@ -27,10 +27,11 @@ rule figure:
 
 rule summary:
     input:
-        package="<results>/package/notebook.txt",
+        package="<results>/package/summary.txt",
         notebook="notebooks/summary.ipynb",
         curves="<results>/{reading}/curves.csv",
         optima="<results>/{reading}/optima.csv",
+        claims="<results>/{reading}/claims.csv",
     output:
         parameters="<results>/{reading}/notebooks/summary.parameters.json",
         executed="<results>/{reading}/notebooks/summary.ipynb",
@@ -79,6 +80,33 @@ rule optimality_gap:
         parameters=gap_parameters,
     message:
         "Hold {wildcards.reading} against the optimum"
+    shell:
+        "(printf '%s\\n' {params.parameters:q} > {output.parameters:q}"
+        " && python -m lpi notebook {input.notebook:q} --parameters {output.parameters:q}"
+        " --output {output.executed:q} --html {output.html:q}) > {log:q} 2>&1"
+
+
+rule claims_notebook:
+    input:
+        package="<results>/package/claims_notebook.txt",
+        notebook="notebooks/claims.ipynb",
+        claims="<results>/{reading}/claims.csv",
+    output:
+        parameters="<results>/{reading}/notebooks/claims.parameters.json",
+        executed="<results>/{reading}/notebooks/claims.ipynb",
+        html="<results>/{reading}/notebooks/claims.html",
+        pdf="<results>/{reading}/notebooks/claims.pdf",
+        png="<results>/{reading}/notebooks/claims.png",
+    log:
+        "<results>/logs/notebooks/{reading}/claims.log",
+    benchmark:
+        "<results>/benchmarks/notebooks/{reading}/claims.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    params:
+        parameters=claims_parameters,
+    message:
+        "Show the verdicts under {wildcards.reading}"
     shell:
         "(printf '%s\\n' {params.parameters:q} > {output.parameters:q}"
         " && python -m lpi notebook {input.notebook:q} --parameters {output.parameters:q}"
