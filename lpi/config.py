@@ -220,6 +220,19 @@ READINGS: dict[str, dict[str, Any]] = {
         "rho": "uniform",
         "entropy_weight": "network",
     },
+    # found by search, not what the authors did: the reading with the most claims supported (figures/multiverse)
+    "best_match": {
+        "p1_means": "success",
+        "p2_means": "success",
+        "inner_start": "carried",
+        "q_start": "optimistic",
+        "q_reset": "once",
+        "reward_at": "departure",
+        "trajectory_length": 10_000,
+        "episode_length": None,
+        "rho": "uniform",
+        "entropy_weight": "network",
+    },
 }
 
 

@@ -16,7 +16,7 @@ import yaml
 from test_workflow import Clone
 
 from lpi import claims, cli, results
-from lpi.config import ConfigError
+from lpi.config import ConfigError, flat, resolve
 from lpi.multiverse import effects as multiverse_effects
 from lpi.multiverse import plot as multiverse_plot
 from lpi.multiverse import text as multiverse_text
@@ -395,3 +395,11 @@ def test_the_target_multiverse_judges_draws_and_publishes_and_goes_on_where_it_s
     trained = re.findall(r"Train (\w+) of the multiverse", resumed.stdout + resumed.stderr)
     assert trained == ["n3_001"]
     assert clone.files() == made
+
+
+def test_best_match_is_what_the_multiverse_found():
+    found = json.loads((ROOT / "figures/multiverse/best_match.json").read_text(encoding="utf-8"))
+    settings = flat(resolve("best_match"))
+    assert {key: settings[key] for key in found["settings"]} == found["settings"]
+    changed = {key for key, value in flat(resolve("as_printed")).items() if settings[key] != value}
+    assert changed <= set(found["settings"])
