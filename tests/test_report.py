@@ -137,17 +137,23 @@ def test_what_was_not_run_names_its_command(folder, errata):
 def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
     (folder / "multiverse").mkdir()
     verdicts = {
-        "reading": ["0101", "0000"],
-        "agents": [5, 5],
-        "claim": ["rate_own"] * 2,
-        "verdict": ["contradicted", "supported"],
+        "reading": ["01", "00", "00"],
+        "agents": [5, 5, 5],
+        "p1_means": ["success", "failure", "failure"],
+        "episode_length": ["null"] * 3,
+        "claim": ["rate_own", "rate_own", "samples"],
+        "verdict": ["contradicted", "contradicted", "supported"],
     }
     pd.DataFrame(verdicts).to_csv(folder / "multiverse/verdicts.csv", index=False)
-    best = {"reading": "0101", "label": "found by search", "agents": 5, "supported": 1, "claims": 2, "contradicted": 1,
+    best = {"reading": "01", "label": "found by search", "agents": 5, "supported": 1, "claims": 2, "contradicted": 1,
             "among": 300, "settings": {"p1_means": "success", "episode_length": None}}  # fmt: skip
     (folder / "multiverse/best_match.json").write_text(json.dumps(best), encoding="utf-8")
     published = report_tables.load(folder)
     assert published.verdict("best_match", "rate_own") == "contradicted"
+    # of a reading with runs, only what these do not test
+    assert published.verdict("as_printed", "rate_own") == "supported"
+    assert published.verdict("as_printed", "samples") == "supported"
+    assert "of 1 readings 1 supported" in report.render(published, report.read_errata(), TEMPLATE)
     assert "1 of 2, with 1 contradicted (n = 5, among 300 readings)" in report_beyond.best_sentence(published)
     assert report_beyond.best_settings(published) == "`p1_means` = success, `episode_length` = none"
     assert "| 5 | 2 | 50% | 50% |" in report_beyond.multiverse_shares(published)

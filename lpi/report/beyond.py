@@ -14,6 +14,8 @@ ORDER = ("Proposition", "Lemma", "Theorem")
 """Kinds of statements as they are listed."""
 MOST = 8
 """Effects of choices shown for a claim, the largest."""
+ELSEWHERE = {"default_values": "defaults"}
+"""Claims that a study tests and the runs of the readings do not."""
 
 
 def theory_sentence(published: Published) -> str:
@@ -133,6 +135,33 @@ def best_settings(published: Published) -> str:
     if published.best is None:
         return not_run("multiverse")
     return ", ".join(f"`{key}` = {plain(value)}" for key, value in published.best["settings"].items())
+
+
+def elsewhere(published: Published, claim: str) -> str:
+    """What the multiverse or a study found of a claim that the runs of the shipped readings do not test; or nothing."""
+    if claim == "samples" and published.verdicts is not None:
+        rows = published.verdicts[published.verdicts["claim"] == claim]
+        counts = []
+        for agents, found in rows.groupby("agents"):
+            words = [f"{(found['verdict'] == name).sum()} {name}" for name in VERDICTS if name in set(found["verdict"])]
+            counts.append(f"n = {agents}: of {len(found)} readings {', '.join(words)}")
+        return (
+            "Judged in the multiverse, on the trajectory lengths that a reading has there (readings that differ in nothing "
+            f"else share the verdict). {'; '.join(counts)}."
+        )
+    if claim in ELSEWHERE and published.contrasts is not None:
+        rows = published.contrasts
+        rows = rows[(rows["study"] == ELSEWHERE[claim]) & (rows["quantity"] == "closed")]
+        found = []
+        for kappa, group in rows.groupby("kappa"):
+            row = group.loc[group["mean"].abs().idxmax()]
+            interval = f"{row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+            found.append(f"κ = {kappa}: {interval} of the gap ({row['first']} minus {row['second']})")
+        return (
+            f"Not part of the readings' runs. The study `{ELSEWHERE[claim]}` asks it of a setting that learns; the largest "
+            f"difference, with a 95 % interval over {rows['seeds'].min()} seeds, is at {'; '.join(found)}."
+        )
+    return ""
 
 
 def study_table(published: Published) -> str:

@@ -15,7 +15,10 @@ from typing import Any
 import pandas as pd
 
 from lpi.claims import COLUMNS as CLAIM_COLUMNS
-from lpi.claims import overall
+from lpi.claims import UNTESTED, overall
+from lpi.config import READINGS, SETTINGS
+from lpi.experiment import GRID
+from lpi.multiverse.effects import text_of
 from lpi.results import ResultsError
 
 VERDICT_COLUMNS = ("reading", "agents", "claim", "verdict")
@@ -76,21 +79,27 @@ class Published:
     def verdict(self, reading: str, claim: str) -> str | None:
         """Overall verdict on a claim under a reading; None where it was not judged.
 
-        Of `best_match`, as long as it has no runs of its own, what the multiverse says of it.
+        Where its own runs do not test the claim (or, of `best_match`, as long as it has none), what the multiverse says.
         """
+        found = None
         if self.claims is not None:
             rows = self.claims[(self.claims["reading"] == reading) & (self.claims["claim"] == claim)]
-            if len(rows):
-                return str(overall(rows)["verdict"].iloc[0])
-        if reading == BEST_MATCH and self.best is not None and self.verdicts is not None:
-            rows = self.verdicts[
-                (self.verdicts["reading"].astype(str) == str(self.best["reading"]))
-                & (self.verdicts["agents"] == self.best["agents"])
-                & (self.verdicts["claim"] == claim)
-            ]
-            if len(rows):
-                return str(rows["verdict"].iloc[0])
-        return None
+            found = str(overall(rows)["verdict"].iloc[0]) if len(rows) else None
+        if found == UNTESTED or (found is None and reading == BEST_MATCH):
+            return self.in_multiverse(reading, claim) or found
+        return found
+
+    def in_multiverse(self, reading: str, claim: str) -> str | None:
+        """Verdict of the multiverse, at its first number of agents, on a claim under a shipped reading; None: none there."""
+        if self.verdicts is None or reading not in READINGS:
+            return None
+        rows = self.verdicts[
+            (self.verdicts["claim"] == claim) & (self.verdicts["agents"] == self.verdicts["agents"].iloc[0])
+        ]
+        for key in (name for name in rows.columns if name in SETTINGS and name not in GRID):
+            value = READINGS[reading].get(key, SETTINGS[key].default)
+            rows = rows[rows[key].astype(str) == text_of(value)]
+        return str(rows["verdict"].iloc[0]) if len(rows) == 1 else None
 
 
 def load(folder: str | Path) -> Published:

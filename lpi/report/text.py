@@ -7,6 +7,7 @@ from typing import Any
 
 from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED, VERDICTS
 from lpi.config import READINGS, SETTINGS
+from lpi.report import beyond
 from lpi.report.beyond import best_sentence, theory_sentence
 from lpi.report.tables import BEST_MATCH, Published
 from lpi.report.words import COMMANDS, cost, letter, not_run, number, plain, word
@@ -45,6 +46,8 @@ def verdict_cell(published: Published, reading: str, claim: str) -> str:
     found = published.verdict(reading, claim)
     if found is None:
         return "–" if reading == BEST_MATCH and published.best is not None else "not run yet"
+    if found == UNTESTED and claim in beyond.ELSEWHERE and published.contrasts is not None:
+        return "see report"
     return f"**{found}**" if found in (SUPPORTED, CONTRADICTED) else SHORT.get(found, found)
 
 
@@ -131,7 +134,7 @@ def parts_table(published: Published, claim: str) -> str:
     tested = rows[rows["verdict"] != UNTESTED]
     if tested.empty:
         reasons = "; ".join(dict.fromkeys(map(word, rows["note"])))
-        return f"*Not tested: {reasons}.*"
+        return beyond.elsewhere(published, claim) or f"*Not tested: {reasons}.*"
     lines = [
         "| reading | n | τ | part | statistic | interval | unit | seeds | verdict |",
         "|---|---:|---:|---|---:|---|---|---:|---|",
