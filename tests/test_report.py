@@ -156,7 +156,7 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
     assert "of 1 readings 1 supported" in report.render(published, report.read_errata(), TEMPLATE)
     assert "1 of 2, with 1 contradicted (n = 5, among 300 readings)" in report_beyond.best_sentence(published)
     assert report_beyond.best_settings(published) == "`p1_means` = success, `episode_length` = none"
-    assert "| 5 | 2 | 50% | 50% |" in report_beyond.multiverse_shares(published)
+    assert "| 5 | 2 | 0% | 100% |" in report_beyond.multiverse_shares(published)
     (folder / "best_match").mkdir()
     _claims(rate_own="supported").assign(reading="best_match").to_csv(folder / "best_match/claims.csv", index=False)
     assert report_tables.load(folder).verdict("best_match", "rate_own") == "supported"
