@@ -61,14 +61,14 @@ def one_reading(table: pd.DataFrame, reading: str | None = None) -> pd.DataFrame
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """One reading: a row per claim with its place, its weakest part with interval, its verdict and what would resolve it."""
+    """One reading: a row per claim with its place, its verdict, its weakest part with interval, and what would resolve it."""
     table = one_reading(table)
-    lines = ["| Claim | Paper | Statistic [interval] | Verdict | Parts | To resolve |", "|---|---|---|---|---:|---|"]
+    lines = ["| Claim | Paper | Verdict | Parts | Statistic [interval] | To resolve |", "|---|---|---|---:|---|---|"]
     for row in overall(table).itertuples():
         parts = table[table["claim"] == row.claim]
         cells = [
-            CLAIMS[row.claim].says, CLAIMS[row.claim].where, _statistic(parts), f"**{row.verdict}**",
-            f"{row.supported} of {row.parts}", _remedy(row.verdict, row.seeds_needed, parts),
+            CLAIMS[row.claim].says, CLAIMS[row.claim].where, f"**{row.verdict}**", f"{row.supported} of {row.parts}",
+            _statistic(parts), _remedy(row.verdict, row.seeds_needed, parts),
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

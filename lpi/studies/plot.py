@@ -101,7 +101,10 @@ def _by_variant(ax: Axes, levels: pd.DataFrame, study: str, prefix: str, quantit
         rows = part[part["kappa"] == kappa].set_index("variant").reindex(names)
         x = np.arange(len(names)) + 0.12 * (kappa - (len(kappas) - 1) / 2)
         _points(ax, x, rows, kappa)
-    shown = [name[len(prefix) :].replace("inner_steps", "p").replace("eta", "η").replace(", ", "\n") for name in names]
+    shown = [
+        name[len(prefix) :].replace("None", "never").replace("inner_steps", "p").replace("eta", "η").replace(", ", "\n")
+        for name in names
+    ]
     ax.set_xticks(range(len(names)), shown, fontsize=5.5)
     ax.set_xlabel(label)
 
