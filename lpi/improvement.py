@@ -117,14 +117,9 @@ def multiplicative_weights(
     Returns:
         The new policy and its logarithm, flat.
     """
-    logits = _transposed(plan, log_policy, plan.rows, plan.actions)
-    policy, total = np.empty_like(logits), np.empty(plan.rows.sum())
-    _softmax(plan, logits, policy, total)
-    for _ in range(steps):
-        _step(plan, table, policy, 1.0 - eta * tau, eta, logits)
-        _softmax(plan, logits, policy, total)
-    _normalise(plan, total, logits)
-    return _transposed(plan, policy, plan.actions, plan.rows), _transposed(plan, logits, plan.actions, plan.rows)
+    policy, logs = np.empty_like(log_policy), np.empty_like(log_policy)
+    _updates(plan, table, log_policy, 1.0 - eta * tau, eta, steps, policy, logs)
+    return policy, logs
 
 
 def _sums(mdp: NetworkedMDP, inner, outer, q: QTables, default_state, default_action) -> Sums:
@@ -190,15 +185,6 @@ def _packed(parts) -> tuple[np.ndarray, np.ndarray]:
     return _ends([len(part) for part in parts])[:-1], np.concatenate([np.empty(0, dtype=np.int64), *parts])
 
 
-def _transposed(plan: ImprovementPlan, values: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """Each agent's (height, width) part of a flat policy turned into (width, height)."""
-    result = np.empty_like(values)
-    for begin, height, width in zip(plan.policy_offset, heights, widths, strict=True):
-        part = slice(begin, begin + height * width)
-        result[part].reshape(width, height)[:] = values[part].reshape(height, width).T
-    return result
-
-
 @njit(cache=True, error_model="numpy")
 def _aggregate(plan, values, partial, table):
     sums = plan.sums
@@ -243,6 +229,30 @@ def _add(sums, source, first_row, lanes, actions, combinations, values, partial,
 
 
 @njit(cache=True, error_model="numpy")
+def _updates(plan, table, log_policy, keep, eta, steps, new_policy, new_logs):
+    logits, policy = np.empty_like(log_policy), np.empty_like(log_policy)
+    total = np.empty(plan.rows.sum())
+    _transpose(plan, log_policy, plan.rows, plan.actions, logits)
+    _softmax(plan, logits, policy, total)
+    for _ in range(steps):
+        _step(plan, table, policy, keep, eta, logits)
+        _softmax(plan, logits, policy, total)
+    _normalise(plan, total, logits)
+    _transpose(plan, policy, plan.actions, plan.rows, new_policy)
+    _transpose(plan, logits, plan.actions, plan.rows, new_logs)
+
+
+@njit(error_model="numpy")
+def _transpose(plan, values, heights, widths, result):
+    """Each agent's (height, width) part of a flat policy turned into (width, height)."""
+    for i in range(len(heights)):
+        begin, height, width = plan.policy_offset[i], heights[i], widths[i]
+        for row in range(height):
+            for column in range(width):
+                result[begin + column * height + row] = values[begin + row * width + column]
+
+
+@njit(error_model="numpy")
 def _step(plan, table, policy, keep, eta, logits):
     """The numerator of (12), as its logarithm; logits and policy have the layout (|A_i|, rows)."""
     here, there = np.empty(plan.width.max() * _LANES), np.empty(plan.width.max() * _LANES)
@@ -291,7 +301,7 @@ def _expect(weights, actions, width, lanes, source, at, target):
                 target[np.uint64(to + r)] += weights[np.uint64(weight + r)] * gain
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _softmax(plan, logits, policy, total):
     """Policy from logits; these lose their largest value, and the logarithm of `total` is what else normalises them."""
     first = 0
@@ -315,7 +325,7 @@ def _softmax(plan, logits, policy, total):
         first += rows
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _normalise(plan, total, logits):
     first = 0
     for i in range(len(plan.rows)):
