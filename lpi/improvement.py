@@ -307,6 +307,10 @@ def _softmax(plan, logits, policy, total):
     first = 0
     for i in range(len(plan.rows)):
         rows, actions, begin = plan.rows[i], plan.actions[i], plan.policy_offset[i]
+        if actions == 2:
+            _softmax_of_two(logits, policy, total, begin, rows, first)
+            first += rows
+            continue
         top = logits[begin : begin + rows].copy()
         for a in range(1, actions):
             for r in range(rows):
@@ -323,6 +327,21 @@ def _softmax(plan, logits, policy, total):
             for r in range(rows):
                 policy[np.uint64(begin + a * rows + r)] /= total[np.uint64(first + r)]
         first += rows
+
+
+@njit(error_model="numpy")
+def _softmax_of_two(logits, policy, total, begin, rows, first):
+    """The same for two actions, with one exponential a row: that of the larger logit is 1."""
+    for r in range(rows):
+        at, other = np.uint64(begin + r), np.uint64(begin + rows + r)
+        top = max(logits[at], logits[other])
+        zero, one = logits[at] - top, logits[other] - top
+        small = exp(min(zero, one))
+        up, down = small if zero < one else 1.0, small if one < zero else 1.0
+        whole = up + down
+        logits[at], logits[other] = zero, one
+        policy[at], policy[other] = up / whole, down / whole
+        total[np.uint64(first + r)] = whole
 
 
 @njit(error_model="numpy")
