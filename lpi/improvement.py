@@ -255,14 +255,15 @@ def _transpose(plan, values, heights, widths, result):
 @njit(error_model="numpy")
 def _step(plan, table, policy, keep, eta, logits):
     """The numerator of (12), as its logarithm; logits and policy have the layout (|A_i|, rows)."""
-    here, there = np.empty(plan.width.max() * _LANES), np.empty(plan.width.max() * _LANES)
+    half = plan.width.max() * _LANES
+    work = np.empty(2 * half)
     weights = np.empty(plan.actions.max() * _LANES)
     for i in range(len(plan.rows)):
         rows = plan.rows[i]
         for first_row in range(0, rows, _LANES):
             lanes = min(_LANES, rows - first_row)
             width = plan.width[i]
-            source, at, target, spare = table, plan.table_offset[i] + first_row * width, here, there
+            at, to = plan.table_offset[i] + first_row * width, 0
             for pair in range(plan.other_start[i], plan.other_start[i + 1]):
                 j = plan.other[pair]
                 where = plan.policy_start[pair] + first_row
@@ -271,23 +272,28 @@ def _step(plan, table, policy, keep, eta, logits):
                     for r in range(lanes):
                         weights[np.uint64((a - 1) * lanes + r)] = policy[np.uint64(begin + plan.policy_row[where + r])]
                 width //= plan.actions[j]
-                _expect(weights, plan.actions[j], width, lanes, source, at, target)
-                source, at, target, spare = target, 0, spare, target
+                if pair == plan.other_start[i]:
+                    _expect(weights, plan.actions[j], width, lanes, table, at, work, to)
+                else:
+                    _expect(weights, plan.actions[j], width, lanes, work, at, work, to)
+                at, to = to, half - to
             for a in range(plan.actions[i]):
-                to = plan.policy_offset[i] + a * rows + first_row
+                own = plan.policy_offset[i] + a * rows + first_row
                 for r in range(lanes):
-                    logits[np.uint64(to + r)] = keep * logits[np.uint64(to + r)] if keep > 0.0 else 0.0  # 0^0 = 1
+                    logits[np.uint64(own + r)] = keep * logits[np.uint64(own + r)] if keep > 0.0 else 0.0  # 0^0 = 1
                 if a > 0:
                     first = at + (a - 1) * lanes
+                    alone = plan.other_start[i] == plan.other_start[i + 1]
                     for r in range(lanes):
-                        logits[np.uint64(to + r)] += eta * source[np.uint64(first + r)]
+                        gain = table[np.uint64(first + r)] if alone else work[np.uint64(first + r)]
+                        logits[np.uint64(own + r)] += eta * gain
 
 
 @njit(error_model="numpy")
-def _expect(weights, actions, width, lanes, source, at, target):
+def _expect(weights, actions, width, lanes, source, at, target, begin):
     """Expectation over the fastest action: the value at action 0 plus the others' gains, weights[a - 1, lane] each."""
     for k in range(width):
-        to = k * lanes
+        to = begin + k * lanes
         first = at + k * actions * lanes
         second = first + lanes
         for r in range(lanes):
