@@ -9,7 +9,9 @@
 
    Constants from the compiler's command line: AGENTS, KAPPA, GAMMA, ALPHA, EPISODE, ETA, KEEP (1 - eta tau), and lists
    with an entry per agent: NEAR_OFFSETS (into transition rows), ROW_OFFSETS (policy rows), Q_OFFSETS, GAIN_OFFSETS.
-   GIVEN_UNIFORMS: take the random numbers from the caller, for a comparison with lpi number by number. */
+   Options: GIVEN_UNIFORMS, take the random numbers from the caller, for a comparison with lpi number by number; STREAMS
+   of xoshiro256++ (8; 1 is the usual program); NUMBER, the type of Q and its gains (double); HALVES, two random numbers
+   of 32 bits from each of 64. */
 
 #include <math.h>
 #include <stdint.h>
@@ -33,13 +35,19 @@ static inline int64_t window(uint64_t word, int i, int hops, int bits) {
   return word >> (bits * (AGENTS - 1 - high(i, hops))) & ((1UL << (bits * members(i, hops))) - 1);
 }
 
+#ifndef STREAMS
 #define STREAMS 8
+#endif
+#ifndef NUMBER
+#define NUMBER double
+#endif
 #define BUFFER (64 * PAIRS)
-static uint64_t stream[4][STREAMS];
+typedef uint64_t words __attribute__((vector_size(8 * STREAMS)));
+typedef int64_t integers __attribute__((vector_size(8 * STREAMS)));
+typedef double doubles __attribute__((vector_size(8 * STREAMS)));
+static words stream[4];
 static double buffer[BUFFER];
 static int used = BUFFER;
-
-static inline uint64_t rotated(uint64_t x, int k) { return x << k | x >> (64 - k); }
 
 /* Start of the streams, from splitmix64. */
 void seed(uint64_t value) {
@@ -53,18 +61,25 @@ void seed(uint64_t value) {
   used = BUFFER;
 }
 
-static void refill(void) {
-  uint64_t a[STREAMS], b[STREAMS], c[STREAMS], d[STREAMS];
-  memcpy(a, stream[0], sizeof a), memcpy(b, stream[1], sizeof b);
-  memcpy(c, stream[2], sizeof c), memcpy(d, stream[3], sizeof d);
-  for (int at = 0; at < BUFFER; at += STREAMS)
-    for (int s = 0; s < STREAMS; s++) {
-      uint64_t shifted = b[s] << 17;
-      buffer[at + s] = (double)(int64_t)((rotated(a[s] + d[s], 23) + a[s]) >> 11) * 0x1p-53;
-      c[s] ^= a[s], d[s] ^= b[s], b[s] ^= c[s], a[s] ^= d[s], c[s] ^= shifted, d[s] = rotated(d[s], 45);
-    }
-  memcpy(stream[0], a, sizeof a), memcpy(stream[1], b, sizeof b);
-  memcpy(stream[2], c, sizeof c), memcpy(stream[3], d, sizeof d);
+static inline void keep(words word, double share, double *to) {
+  doubles found = __builtin_convertvector((integers)word, doubles) * share;
+  memcpy(to, &found, sizeof found);
+}
+
+__attribute__((unused)) static void refill(void) {
+  words a = stream[0], b = stream[1], c = stream[2], d = stream[3];
+  for (int at = 0; at < BUFFER;) {
+    words shifted = b << 17, sum = a + d, word = (sum << 23 | sum >> 41) + a;
+#ifdef HALVES
+    keep(word >> 32, 0x1p-32, buffer + at), keep(word & 0xffffffff, 0x1p-32, buffer + at + STREAMS);
+    at += 2 * STREAMS;
+#else
+    keep(word >> 11, 0x1p-53, buffer + at);
+    at += STREAMS;
+#endif
+    c ^= a, d ^= b, b ^= c, a ^= d, c ^= shifted, d = d << 45 | d >> 19;
+  }
+  stream[0] = a, stream[1] = b, stream[2] = c, stream[3] = d;
   used = 0;
 }
 
@@ -99,7 +114,7 @@ static inline uint64_t act(const double *u, uint64_t s, const double *thresholds
 
    next: cumulative transition probabilities, 3 a row; start: those of rho, 3 an agent; thresholds: probability of action
    0 a policy row; rewards: r(s, a), 8 numbers; bonus: n tau times the entropy, a policy row; visited: a byte an entry. */
-double learn(double *restrict q, uint8_t *restrict visited, const double *restrict next, const double *restrict start,
+double learn(NUMBER *restrict q, uint8_t *restrict visited, const double *restrict next, const double *restrict start,
              const double *restrict thresholds, const double *restrict rewards, const double *restrict bonus,
              int64_t updates, const double *given) {
   double error = 0.0, reward[AGENTS];
@@ -151,8 +166,8 @@ static inline int64_t with_own(int64_t others, int i, int last) {
 }
 
 /* Adds to sum, over the agents first..last, Q_j's gain of i's action 1 over 0, and what `held` has on a part of them. */
-static void add(int i, int j, int first, int last, const double *restrict q, const double *restrict held, int held_first,
-                int held_last, double *restrict sum) {
+static void add(int i, int j, int first, int last, const NUMBER *restrict q, const NUMBER *restrict held, int held_first,
+                int held_last, NUMBER *restrict sum) {
   int others = last - first, own = high(j, KAPPA) - i;
   int64_t at[MOST_GAINS], part[MOST_GAINS], width = 1L << others;
   for (int64_t k = 0; k < width; k++) {
@@ -162,13 +177,13 @@ static void add(int i, int j, int first, int last, const double *restrict q, con
     part[k] = above << (held_last - i) | below;
   }
   for (int64_t r = 0; r < 1L << (2 * (last - first + 1)); r++) {
-    const double *table = q + q_offset[j] + (moved(r, last, first, last, j, 2) << members(j, KAPPA));
+    const NUMBER *table = q + q_offset[j] + (moved(r, last, first, last, j, 2) << members(j, KAPPA));
     if (held_last < held_first) {
       for (int64_t k = 0; k < width; k++) sum[r * width + k] = table[at[k] + (1L << own)] - table[at[k]];
       continue;
     }
     int64_t held_row = r >> (2 * (last - held_last)) & ((1L << (2 * (held_last - held_first + 1))) - 1);
-    const double *finished = held + (held_row << (held_last - held_first));
+    const NUMBER *finished = held + (held_row << (held_last - held_first));
     for (int64_t k = 0; k < width; k++)
       sum[r * width + k] = table[at[k] + (1L << own)] - table[at[k]] + finished[part[k]];
   }
@@ -178,22 +193,22 @@ static void add(int i, int j, int first, int last, const double *restrict q, con
 
    Q_j is needed where N_j and N_i overlap: an interval that grows as j comes nearer, from both sides; sums of the
    farther ones are added to the nearer ones.  work: 4 MOST_ROWS MOST_GAINS numbers. */
-void aggregate(const double *restrict q, double *restrict gains, double *restrict work) {
+void aggregate(const NUMBER *restrict q, NUMBER *restrict gains, NUMBER *restrict work) {
   const double share = 1.0 / AGENTS;
   for (int i = 0; i < AGENTS; i++) {
     int first = low(i, KAPPA), last = high(i, KAPPA), held_last = first - 1, held_first = last + 1;
-    double *left = work, *right = work + 2 * MOST_ROWS * MOST_GAINS, *spare = work + MOST_ROWS * MOST_GAINS;
-    double *other = right + MOST_ROWS * MOST_GAINS;
+    NUMBER *left = work, *right = work + 2 * MOST_ROWS * MOST_GAINS, *spare = work + MOST_ROWS * MOST_GAINS;
+    NUMBER *other = right + MOST_ROWS * MOST_GAINS;
     for (int j = first; j < i; j++) {
       int to = high(j, KAPPA) < last ? high(j, KAPPA) : last;
       add(i, j, first, to, q, left, first, held_last, spare);
-      double *swap = left;
+      NUMBER *swap = left;
       left = spare, spare = swap, held_last = to;
     }
     for (int j = last; j > i; j--) {
       int from = low(j, KAPPA) > first ? low(j, KAPPA) : first;
       add(i, j, from, last, q, right, held_first, last, other);
-      double *swap = right;
+      NUMBER *swap = right;
       right = other, other = swap, held_first = from;
     }
     int64_t width = 1L << (last - first), rows = 1L << (2 * (last - first + 1));
@@ -242,7 +257,7 @@ static void policies(const double *restrict logits, double *restrict up, int64_t
 }
 
 /* (12), `steps` times: logits (of action 1 over 0, a policy row) in place; up: the probabilities of action 1. */
-void improve(const double *restrict gains, double *restrict logits, double *restrict up, int64_t steps) {
+void improve(const NUMBER *restrict gains, double *restrict logits, double *restrict up, int64_t steps) {
   const int64_t all = row_offset[AGENTS - 1] + (1L << (2 * members(AGENTS - 1, KAPPA)));
   policies(logits, up, all);
   for (int64_t step = 0; step < steps; step++) {
@@ -251,18 +266,18 @@ void improve(const double *restrict gains, double *restrict logits, double *rest
       const int64_t rows = 1L << (2 * (last - first + 1));
       for (int64_t begin = 0; begin < rows; begin += LANES) {
         const int64_t lanes = rows < LANES ? rows : LANES;
-        double work[MOST_GAINS * LANES / 2 + LANES];
+        NUMBER work[MOST_GAINS * LANES / 2 + LANES];
         int64_t width = 1L << (last - first);
-        const double *from = gains + gain_offset[i] + begin * width;
+        const NUMBER *from = gains + gain_offset[i] + begin * width;
         for (int j = last; j >= first; j--) {
           if (j == i) continue;
-          double weight[LANES];
+          NUMBER weight[LANES];
           int from_j = low(j, KAPPA) > first ? low(j, KAPPA) : first, to_j = high(j, KAPPA) < last ? high(j, KAPPA) : last;
           for (int64_t r = 0; r < lanes; r++) weight[r] = up[row_offset[j] + moved(begin + r, last, from_j, to_j, j, 2)];
           width /= 2;
           for (int64_t k = 0; k < width; k++)
             for (int64_t r = 0; r < lanes; r++) {
-              double base = from[2 * k * lanes + r];
+              NUMBER base = from[2 * k * lanes + r];
               work[k * lanes + r] = base + weight[r] * (from[(2 * k + 1) * lanes + r] - base);
             }
           from = work;

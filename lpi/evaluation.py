@@ -218,6 +218,14 @@ def draw_actions(model, thresholds, offsets, index, uniforms, state, row, action
         action[i] = value
 
 
+@njit(inline="always")
+def _visit(q, at, steps):
+    """Counts a visit of an entry; returns its step size."""
+    count = min(np.int64(q.visits[at]), len(steps) - 1)
+    q.visits[at] = count + 1
+    return steps[np.uint64(count)]
+
+
 @njit(cache=True, error_model="numpy")
 def _td(
     model, agents, runs, cumulative, policy, q, row_is_near, row_is_states, numbers, draws, updates, episode_length, arrival,
@@ -273,9 +281,7 @@ def _td(
                 old = q.values[at]
                 error += abs(target - old)
                 if len(steps) > 0:
-                    count = min(np.int64(q.visits[at]), len(steps) - 1)
-                    alpha = steps[np.uint64(count)]
-                    q.visits[at] = count + 1
+                    alpha = _visit(q, at, steps)
                 q.values[at] = (1.0 - alpha) * old + alpha * target
                 q.visited[at] = 1
             here.entry, here.departing = entry, here.arriving

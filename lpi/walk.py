@@ -73,13 +73,9 @@ def policy_table(model: ModelTables, policy: np.ndarray, index: LocalIndex, bonu
     `bonus` is n tau times the policy's entropy per row (line 2 of Algorithm 2).
     """
     table = np.empty(int((index.size * (2 * model.actions - 1)).sum()))
-    own = np.array([np.flatnonzero(index.members[a:b] == i)[0] for i, (a, b) in enumerate(_pairs(index.start))])
-    _fill_policy(model, policy, index, index.strides[index.start[:-1] + own], bonus, table)
+    own = index.members == np.repeat(np.arange(len(index.size)), np.diff(index.start))
+    _fill_policy(model, policy, index, index.strides[own], bonus, table)
     return table
-
-
-def _pairs(ends: np.ndarray):
-    return zip(ends[:-1], ends[1:], strict=True)
 
 
 @njit(cache=True)
