@@ -19,11 +19,11 @@ from numba import njit
 from lpi.elementary import exponentials, log, logarithms
 from lpi.mdp import ModelTables, NetworkedMDP
 from lpi.network import LocalIndex, local_index
-from lpi.uniforms import advance, fill, stream
+from lpi.uniforms import LANES, advance, fill, stream
 from lpi.walk import PLACE, agents_table, chosen, index_of, policy_table
 
 _ROWS = 256  # rows of uniforms drawn at a time, at most
-_NUMBERS = 4096  # uniforms drawn at a time, or four rows: 32 kB stay in the cache
+_NUMBERS = 4096  # uniforms drawn at a time, or a few rows: 32 kB stay in the cache
 
 
 class QTables(NamedTuple):
@@ -108,9 +108,9 @@ def localized_td(
 
 
 def _buffer(agents: int) -> np.ndarray:
-    """For whole rows of uniforms, a multiple of 4, so that the lanes of `lpi.uniforms` fill it."""
-    rows = min(_ROWS, _NUMBERS // (2 * agents))
-    return np.empty(max(4, rows - rows % 4) * 2 * agents)
+    """For whole rows of uniforms, as many as make a multiple of LANES numbers."""
+    rows, together = min(_ROWS, _NUMBERS // (2 * agents)), LANES // 2
+    return np.empty(max(together, rows - rows % together) * 2 * agents)
 
 
 def _same(one: LocalIndex, other: LocalIndex) -> bool:

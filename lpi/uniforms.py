@@ -1,7 +1,7 @@
-"""The numbers of `numpy.random.Generator.random`, drawn by compiled code: the same bytes in a fifth of the time.
+"""The numbers of `numpy.random.Generator.random`, drawn by compiled code: the same bytes in a quarter of the time.
 
-The generator is PCG64, a linear congruential one of 128 bits (O'Neill, 2014): x <- M x + c mod 2^128.  Eight steps are one step
-with M^8 and another c, so eight lanes, each holding every eighth state, do not wait for each other.
+The generator is PCG64, a linear congruential one of 128 bits (O'Neill, 2014): x <- M x + c mod 2^128.  Many steps are one
+step with a power of M and another c, so lanes that hold every 16th state do not wait for each other, and share vectors.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-LANES = 8
+LANES = 16
 _MULTIPLIER = 2549297995355413924 << 64 | 4865540595714422341
 _SMALLEST = 2.0**-53
 _WORD = np.uint64(64)
