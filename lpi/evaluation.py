@@ -19,8 +19,11 @@ from numba import njit
 from lpi.elementary import exponentials, log, logarithms
 from lpi.mdp import ModelTables, NetworkedMDP
 from lpi.network import LocalIndex, local_index
+from lpi.uniforms import LANES, advance, fill, stream
+from lpi.walk import PLACE, agents_table, chosen, index_of, policy_table
 
-_ROWS = 2048  # rows of uniforms drawn at a time: enough to hide the call, small enough for the cache
+_ROWS = 256  # rows of uniforms drawn at a time, at most
+_NUMBERS = 4096  # uniforms drawn at a time, or a few rows: 32 kB stay in the cache
 
 
 class QTables(NamedTuple):
@@ -35,18 +38,6 @@ class QTables(NamedTuple):
     actions: LocalIndex  # over a_{N_i^beta}
     visited: np.ndarray  # uint8, one per entry: ever updated
     visits: np.ndarray  # uint32, one per entry: updates since its start value; none where no step size asks for it
-
-
-class Walk(NamedTuple):
-    """Where the simulation stands between two blocks of uniform numbers."""
-
-    state: np.ndarray  # (n,) int64, s(t)
-    action: np.ndarray  # (n,) int64, a(t)
-    row: np.ndarray  # (n,) int64, index of s_{N_i^kappa}(t) in the policy table
-    entry: np.ndarray  # (n,) int64, index of (s, a)_{N_i^beta}(t) in the Q tables
-    reward: np.ndarray  # (n,) float64, r_hat_i(t)
-    counters: np.ndarray  # (3,) int64: updates done, steps in this episode (-1: start a new one), component + 1
-    error: np.ndarray  # (1,) float64, sum of |TD error| over agents and updates
 
 
 def q_tables(mdp: NetworkedMDP, beta: int, start: float, count: bool = False) -> QTables:
@@ -102,26 +93,29 @@ def localized_td(
         rng: source of every random number.
     """
     n = len(model.actions)
-    integers = [np.zeros(n, dtype=np.int64) for _ in range(4)]
-    walk = Walk(*integers, np.zeros(n), np.array([0, -1, 0]), np.zeros(1))
     per_visit = isinstance(step_size, np.ndarray)
     steps = step_size if per_visit else np.empty(0)
     scale, shift = (0.0, None) if per_visit else step_size
+    agents, runs, cumulative = agents_table(model, policy_states, q.states, q.actions, q.offset)
+    error = _td(
+        model, agents, runs, cumulative, policy_table(model, policy, policy_states, bonus), q,
+        _same(policy_states, model.neighbours), _same(policy_states, q.states), stream(rng), _buffer(n), updates,
+        episode_length, reward_at == "arrival", scale, -1.0 if shift is None else float(shift), steps,
+    )  # fmt: skip
     starts = -(-updates // episode_length) * (1 + (len(model.rho_weights) > 1))
-    thresholds, offsets = action_thresholds(policy, policy_states, model.actions)
-    for rows in _blocks(updates + starts):
-        _td_block(
-            model, q, thresholds, offsets, policy_states, bonus, walk, rng.random((rows, 2 * n)), updates, episode_length,
-            reward_at == "arrival", scale, -1.0 if shift is None else float(shift), steps,
-        )  # fmt: skip
-    return float(walk.error[0]) / (n * updates)
+    advance(rng, (updates + starts) * 2 * n)
+    return error / (n * updates)
 
 
-def _blocks(rows: int):
-    """Sizes of at most _ROWS that add up to `rows`, so that no random number is drawn and thrown away."""
-    while rows > 0:
-        yield min(rows, _ROWS)
-        rows -= _ROWS
+def _buffer(agents: int) -> np.ndarray:
+    """For whole rows of uniforms, as many as make a multiple of LANES numbers."""
+    rows, together = min(_ROWS, _NUMBERS // (2 * agents)), LANES // 2
+    return np.empty(max(together, rows - rows % together) * 2 * agents)
+
+
+def _same(one: LocalIndex, other: LocalIndex) -> bool:
+    """Whether two indices of the same local values are over the same neighbourhoods."""
+    return np.array_equal(one.start, other.start) and np.array_equal(one.members, other.members)
 
 
 def policy_row_offsets(index: LocalIndex, actions: np.ndarray) -> np.ndarray:
@@ -225,74 +219,74 @@ def draw_actions(model, thresholds, offsets, index, uniforms, state, row, action
 
 
 @njit(inline="always")
-def _entry(q, i, state, action):
-    """Where agent i's Q table holds (s, a)_{N_i^beta}."""
-    s = 0
-    a = 0
-    for p in range(q.states.start[i], q.states.start[i + 1]):
-        j = q.states.members[p]
-        s += state[j] * q.states.strides[p]
-        a += action[j] * q.actions.strides[p]
-    return q.offset[i] + s * q.actions.size[i] + a
+def _visit(q, at, steps):
+    """Counts a visit of an entry; returns its step size."""
+    count = min(np.int64(q.visits[at]), len(steps) - 1)
+    q.visits[at] = count + 1
+    return steps[np.uint64(count)]
 
 
-@njit(inline="always")
-def _regularized_reward(model, i, state, action, row, index, bonus):
-    """r_hat_i of line 2 of Algorithm 2."""
-    own = model.rewards[model.rewards_offset[i] + state[i] * model.actions[i] + action[i]]
-    return own + bonus[index.offset[i] + row[i]]
-
-
-@njit(cache=True)
-def _td_block(
-    model, q, thresholds, offsets, index, bonus, walk, uniforms, updates, episode_length, arrival, scale, shift, steps
+@njit(cache=True, error_model="numpy")
+def _td(
+    model, agents, runs, cumulative, policy, q, row_is_near, row_is_states, numbers, draws, updates, episode_length, arrival,
+    scale, shift, steps,
 ):  # fmt: skip
-    n = len(model.actions)
-    state, action, row, entry, reward = walk.state, walk.action, walk.row, walk.entry, walk.reward
-    done, step, component = walk.counters[0], walk.counters[1], walk.counters[2]
-    next_state = np.empty_like(state)
-    error = walk.error[0]
-    alpha = scale
-    for block in range(len(uniforms)):
-        if done == updates:
-            break
-        draws = uniforms[block]
-        if step < 0:
-            if component == 0 and len(model.rho_weights) > 1:
-                component = draw_component(model, draws[0]) + 1
-                continue
-            draw_initial(model, draws, max(component - 1, 0), state)
+    """Returns the sum of |TD error|.  Names and layouts: `lpi.walk`; all in one loop, since what a call costs is seen."""
+    n, one = len(agents), np.uint64(1)
+    place = np.zeros(n, PLACE)
+    state, action = np.zeros(n + 1, np.uint64), np.zeros(n + 1, np.uint64)  # prefixes
+    draw, end = np.uint64(len(draws)), np.uint64(len(draws))
+    done, step, component, error, alpha = 0, -1, -1, 0.0, scale
+    while done < updates:
+        if draw == end:
+            fill(numbers, draws)
+            draw = np.uint64(0)
+        if step < 0 and component < 0:
             component = 0
-            draw_actions(model, thresholds, offsets, index, draws, state, row, action)
-            for i in range(n):
-                entry[i] = _entry(q, i, state, action)
-                reward[i] = _regularized_reward(model, i, state, action, row, index, bonus)
-            step = 0
-            continue
-        draw_next(model, draws, state, action, next_state)
-        state[:] = next_state
-        draw_actions(model, thresholds, offsets, index, draws, state, row, action)
+            if len(model.rho_weights) > 1:
+                component = draw_component(model, draws[draw])
+                draw += np.uint64(2 * n)
+                continue
+        skipped = np.uint64(component * n * model.rho_marginals.shape[2])
+        prefix = np.uint64(0)
+        for k in range(n):
+            i = np.uint64(k)
+            agent, here = agents[i], place[i]
+            others = agent.values - one
+            at = skipped + agent.start if step < 0 else agent.next + (here.near * agent.actions + here.action) * others
+            prefix = prefix * agent.values + chosen(draws[draw], cumulative, at, others)
+            state[i + one] = prefix
+            draw += one
+        prefix = np.uint64(0)
+        for k in range(n):
+            i = np.uint64(k)
+            agent, here = agents[i], place[i]
+            row = index_of(agent.row, runs, state)
+            at, others = agent.policy + row * agent.width, agent.actions - one
+            value = chosen(draws[draw], policy, at, others)
+            here.action, here.arriving = value, policy[at + others + value]
+            prefix = prefix * agent.actions + value
+            action[i + one] = prefix
+            here.near = row if row_is_near else index_of(agent.near, runs, state)
+            here.states = row if row_is_states else index_of(agent.states, runs, state)
+            draw += one
         if shift >= 0.0:
             alpha = scale / (done + shift)
-        for i in range(n):
-            next_entry = _entry(q, i, state, action)
-            arriving = _regularized_reward(model, i, state, action, row, index, bonus)
-            observed = arriving if arrival else reward[i]
-            target = observed + model.gamma * q.values[np.uint64(next_entry)]
-            at = np.uint64(entry[i])
-            old = q.values[at]
-            error += abs(target - old)
-            if len(steps) > 0:
-                count = min(np.int64(q.visits[at]), len(steps) - 1)
-                alpha = steps[np.uint64(count)]
-                q.visits[at] = count + 1
-            q.values[at] = (1.0 - alpha) * old + alpha * target
-            q.visited[at] = 1
-            entry[i] = next_entry
-            reward[i] = arriving
-        done += 1
+        for k in range(n):
+            i = np.uint64(k)
+            agent, here = agents[i], place[i]
+            entry, at = agent.q + here.states * agent.joint + index_of(agent.choice, runs, action), here.entry
+            if step >= 0:
+                target = (here.arriving if arrival else here.departing) + model.gamma * q.values[entry]
+                old = q.values[at]
+                error += abs(target - old)
+                if len(steps) > 0:
+                    alpha = _visit(q, at, steps)
+                q.values[at] = (1.0 - alpha) * old + alpha * target
+                q.visited[at] = 1
+            here.entry, here.departing = entry, here.arriving
+        done += step >= 0
         step += 1
         if step == episode_length:
-            step = -1
-    walk.counters[0], walk.counters[1], walk.counters[2] = done, step, component
-    walk.error[0] = error
+            step, component = -1, -1
+    return error

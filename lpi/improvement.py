@@ -117,14 +117,9 @@ def multiplicative_weights(
     Returns:
         The new policy and its logarithm, flat.
     """
-    logits = _transposed(plan, log_policy, plan.rows, plan.actions)
-    policy, total = np.empty_like(logits), np.empty(plan.rows.sum())
-    _softmax(plan, logits, policy, total)
-    for _ in range(steps):
-        _step(plan, table, policy, 1.0 - eta * tau, eta, logits)
-        _softmax(plan, logits, policy, total)
-    _normalise(plan, total, logits)
-    return _transposed(plan, policy, plan.actions, plan.rows), _transposed(plan, logits, plan.actions, plan.rows)
+    policy, logs = np.empty_like(log_policy), np.empty_like(log_policy)
+    _updates(plan, table, log_policy, 1.0 - eta * tau, eta, steps, policy, logs)
+    return policy, logs
 
 
 def _sums(mdp: NetworkedMDP, inner, outer, q: QTables, default_state, default_action) -> Sums:
@@ -190,15 +185,6 @@ def _packed(parts) -> tuple[np.ndarray, np.ndarray]:
     return _ends([len(part) for part in parts])[:-1], np.concatenate([np.empty(0, dtype=np.int64), *parts])
 
 
-def _transposed(plan: ImprovementPlan, values: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """Each agent's (height, width) part of a flat policy turned into (width, height)."""
-    result = np.empty_like(values)
-    for begin, height, width in zip(plan.policy_offset, heights, widths, strict=True):
-        part = slice(begin, begin + height * width)
-        result[part].reshape(width, height)[:] = values[part].reshape(height, width).T
-    return result
-
-
 @njit(cache=True, error_model="numpy")
 def _aggregate(plan, values, partial, table):
     sums = plan.sums
@@ -243,16 +229,41 @@ def _add(sums, source, first_row, lanes, actions, combinations, values, partial,
 
 
 @njit(cache=True, error_model="numpy")
+def _updates(plan, table, log_policy, keep, eta, steps, new_policy, new_logs):
+    logits, policy = np.empty_like(log_policy), np.empty_like(log_policy)
+    total = np.empty(plan.rows.sum())
+    _transpose(plan, log_policy, plan.rows, plan.actions, logits)
+    _softmax(plan, logits, policy, total)
+    for _ in range(steps):
+        _step(plan, table, policy, keep, eta, logits)
+        _softmax(plan, logits, policy, total)
+    _normalise(plan, total, logits)
+    _transpose(plan, policy, plan.actions, plan.rows, new_policy)
+    _transpose(plan, logits, plan.actions, plan.rows, new_logs)
+
+
+@njit(error_model="numpy")
+def _transpose(plan, values, heights, widths, result):
+    """Each agent's (height, width) part of a flat policy turned into (width, height)."""
+    for i in range(len(heights)):
+        begin, height, width = plan.policy_offset[i], heights[i], widths[i]
+        for row in range(height):
+            for column in range(width):
+                result[begin + column * height + row] = values[begin + row * width + column]
+
+
+@njit(error_model="numpy")
 def _step(plan, table, policy, keep, eta, logits):
     """The numerator of (12), as its logarithm; logits and policy have the layout (|A_i|, rows)."""
-    here, there = np.empty(plan.width.max() * _LANES), np.empty(plan.width.max() * _LANES)
+    half = plan.width.max() * _LANES
+    work = np.empty(2 * half)
     weights = np.empty(plan.actions.max() * _LANES)
     for i in range(len(plan.rows)):
         rows = plan.rows[i]
         for first_row in range(0, rows, _LANES):
             lanes = min(_LANES, rows - first_row)
             width = plan.width[i]
-            source, at, target, spare = table, plan.table_offset[i] + first_row * width, here, there
+            at, to = plan.table_offset[i] + first_row * width, 0
             for pair in range(plan.other_start[i], plan.other_start[i + 1]):
                 j = plan.other[pair]
                 where = plan.policy_start[pair] + first_row
@@ -261,23 +272,28 @@ def _step(plan, table, policy, keep, eta, logits):
                     for r in range(lanes):
                         weights[np.uint64((a - 1) * lanes + r)] = policy[np.uint64(begin + plan.policy_row[where + r])]
                 width //= plan.actions[j]
-                _expect(weights, plan.actions[j], width, lanes, source, at, target)
-                source, at, target, spare = target, 0, spare, target
+                if pair == plan.other_start[i]:
+                    _expect(weights, plan.actions[j], width, lanes, table, at, work, to)
+                else:
+                    _expect(weights, plan.actions[j], width, lanes, work, at, work, to)
+                at, to = to, half - to
             for a in range(plan.actions[i]):
-                to = plan.policy_offset[i] + a * rows + first_row
+                own = plan.policy_offset[i] + a * rows + first_row
                 for r in range(lanes):
-                    logits[np.uint64(to + r)] = keep * logits[np.uint64(to + r)] if keep > 0.0 else 0.0  # 0^0 = 1
+                    logits[np.uint64(own + r)] = keep * logits[np.uint64(own + r)] if keep > 0.0 else 0.0  # 0^0 = 1
                 if a > 0:
                     first = at + (a - 1) * lanes
+                    alone = plan.other_start[i] == plan.other_start[i + 1]
                     for r in range(lanes):
-                        logits[np.uint64(to + r)] += eta * source[np.uint64(first + r)]
+                        gain = table[np.uint64(first + r)] if alone else work[np.uint64(first + r)]
+                        logits[np.uint64(own + r)] += eta * gain
 
 
 @njit(error_model="numpy")
-def _expect(weights, actions, width, lanes, source, at, target):
+def _expect(weights, actions, width, lanes, source, at, target, begin):
     """Expectation over the fastest action: the value at action 0 plus the others' gains, weights[a - 1, lane] each."""
     for k in range(width):
-        to = k * lanes
+        to = begin + k * lanes
         first = at + k * actions * lanes
         second = first + lanes
         for r in range(lanes):
@@ -291,12 +307,16 @@ def _expect(weights, actions, width, lanes, source, at, target):
                 target[np.uint64(to + r)] += weights[np.uint64(weight + r)] * gain
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _softmax(plan, logits, policy, total):
     """Policy from logits; these lose their largest value, and the logarithm of `total` is what else normalises them."""
     first = 0
     for i in range(len(plan.rows)):
         rows, actions, begin = plan.rows[i], plan.actions[i], plan.policy_offset[i]
+        if actions == 2:
+            _softmax_of_two(logits, policy, total, begin, rows, first)
+            first += rows
+            continue
         top = logits[begin : begin + rows].copy()
         for a in range(1, actions):
             for r in range(rows):
@@ -315,7 +335,22 @@ def _softmax(plan, logits, policy, total):
         first += rows
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
+def _softmax_of_two(logits, policy, total, begin, rows, first):
+    """The same for two actions, with one exponential a row: that of the larger logit is 1."""
+    for r in range(rows):
+        at, other = np.uint64(begin + r), np.uint64(begin + rows + r)
+        top = max(logits[at], logits[other])
+        zero, one = logits[at] - top, logits[other] - top
+        small = exp(min(zero, one))
+        up, down = small if zero < one else 1.0, small if one < zero else 1.0
+        whole = up + down
+        logits[at], logits[other] = zero, one
+        policy[at], policy[other] = up / whole, down / whole
+        total[np.uint64(first + r)] = whole
+
+
+@njit(error_model="numpy")
 def _normalise(plan, total, logits):
     first = 0
     for i in range(len(plan.rows)):
