@@ -35,9 +35,9 @@ def claims_table(published: Published, report: str = "docs/replication-report.md
     searched = f" Until `{BEST_MATCH}` has runs of its own, its column is what the multiverse found."
     note = searched if published.best is not None and BEST_MATCH not in published.readings else ""
     return (
-        f"Regenerate: {commands}.\n\n"
+        f"{conclusion(published)} {theory_sentence(published)}\n\n"
         + "\n".join(lines)
-        + f"\n\n{best_sentence(published)}{note} {theory_sentence(published)}\n"
+        + f"\n\nRegenerate: {commands}; on two cores in about half of that.\n\n{best_sentence(published)}{note}\n"
     )
 
 
