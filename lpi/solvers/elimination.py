@@ -98,54 +98,44 @@ def _average_step(plan, k, kernel, offset, stride, inside, each, source, target)
     length = plan.rest[k] * inside
     others = plan.size[k] - 1
     begin = offset[plan.variable[k]]
+    block = inside if each else length  # numbers that follow each other in both tables and, if `each`, in the kernel
     for r in range(plan.step[k], plan.step[k + 1]):
         at = begin + plan.kernel_row[r] * others * stride
         origin = plan.source_row[r] * (others + 1) * length
         to = (r - plan.step[k]) * length
-        if each:
-            _combine_each(source, origin, kernel, at, stride, others, length, inside, target, to)
-        else:
-            _combine(source, origin, kernel, at, stride, others, length, target, to)
-
-
-@njit(error_model="numpy")
-def _combine(source, origin, kernel, at, stride, others, length, target, to):
-    """target = source_0 + sum_{v >= 1} p_v (source_v - source_0), blocks of `length` numbers."""
-    if length == 2:  # most rows by far: spelled out, since a vectorised loop costs more to enter than these to do
-        x, y = source[np.uint64(origin)], source[np.uint64(origin + 1)]
-        dx, dy = 0.0 * x, 0.0 * y
-        for v in range(1, others + 1):
-            weight = kernel[at + (v - 1) * stride]
-            dx += weight * (source[np.uint64(origin + 2 * v)] - x)
-            dy += weight * (source[np.uint64(origin + 2 * v + 1)] - y)
-        target[np.uint64(to)], target[np.uint64(to + 1)] = x + dx, y + dy
-        return
-    weight = kernel[at]
-    for x in range(length):
-        base = source[np.uint64(origin + x)]
-        target[np.uint64(to + x)] = base + weight * (source[np.uint64(origin + length + x)] - base)
-    for v in range(2, others + 1):
-        weight = kernel[at + (v - 1) * stride]
-        for x in range(length):
-            difference = source[np.uint64(origin + v * length + x)] - source[np.uint64(origin + x)]
-            target[np.uint64(to + x)] += weight * difference
-
-
-@njit(error_model="numpy")
-def _combine_each(source, origin, kernel, at, stride, others, length, inside, target, to):
-    """`_combine` with a probability of its own for each of the `inside` numbers of an entry."""
-    for begin in range(0, length, inside):
-        a, b, z = origin + begin, origin + length + begin, to + begin
-        for x in range(inside):
-            base = source[np.uint64(a + x)]
-            target[np.uint64(z + x)] = base + kernel[np.uint64(at + x)] * (source[np.uint64(b + x)] - base)
-    for v in range(2, others + 1):
-        p = at + (v - 1) * stride
-        for begin in range(0, length, inside):
-            a, b, z = origin + begin, origin + v * length + begin, to + begin
-            for x in range(inside):
-                difference = source[np.uint64(b + x)] - source[np.uint64(a + x)]
-                target[np.uint64(z + x)] += kernel[np.uint64(p + x)] * difference
+        if length == 2 and not each:  # most rows by far: a vectorised loop costs more to enter than these to do
+            x, y = source[np.uint64(origin)], source[np.uint64(origin + 1)]
+            dx, dy = 0.0 * x, 0.0 * y
+            for v in range(1, others + 1):
+                weight = kernel[at + (v - 1) * stride]
+                dx += weight * (source[np.uint64(origin + 2 * v)] - x)
+                dy += weight * (source[np.uint64(origin + 2 * v + 1)] - y)
+            target[np.uint64(to)], target[np.uint64(to + 1)] = x + dx, y + dy
+            continue
+        for part in range(0, length, block):
+            a, b, z = origin + part, origin + length + part, to + part
+            if each:
+                for x in range(block):
+                    base = source[np.uint64(a + x)]
+                    target[np.uint64(z + x)] = base + kernel[np.uint64(at + x)] * (source[np.uint64(b + x)] - base)
+            else:
+                weight = kernel[at]
+                for x in range(block):
+                    base = source[np.uint64(a + x)]
+                    target[np.uint64(z + x)] = base + weight * (source[np.uint64(b + x)] - base)
+        for v in range(2, others + 1):
+            p = at + (v - 1) * stride
+            for part in range(0, length, block):
+                a, b, z = origin + part, origin + v * length + part, to + part
+                if each:
+                    for x in range(block):
+                        difference = source[np.uint64(b + x)] - source[np.uint64(a + x)]
+                        target[np.uint64(z + x)] += kernel[np.uint64(p + x)] * difference
+                else:
+                    weight = kernel[p]
+                    for x in range(block):
+                        difference = source[np.uint64(b + x)] - source[np.uint64(a + x)]
+                        target[np.uint64(z + x)] += weight * difference
 
 
 @njit(error_model="numpy")
