@@ -40,7 +40,7 @@ RULE = (
     "most claims supported; of these, fewest contradicted; of these, fewest choices that depart from as_printed; "
     "of these, the first name"
 )
-"""How the best reading is chosen; fixed before any result was seen."""
+"""How the best reading is chosen; fixed before the multiverse was run."""
 
 
 class Term(NamedTuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import pandas as pd
+from scipy import stats
 
-from lpi.claims import CLAIMS, SUPPORTED, VERDICTS
+from lpi.claims import CLAIMS, CONTRADICTED, SUPPORTED, UNAFFECTED, UNRESOLVED, VERDICTS
 from lpi.report.tables import BEST_MATCH, Published
 from lpi.report.words import not_run, number, plain, word
 
@@ -126,7 +127,8 @@ def best_sentence(published: Published) -> str:
     return (
         f"`{BEST_MATCH}` ({best['label']}) is the reading of the multiverse with the most claims supported: "
         f"{best['supported']} of {best['claims']}, with {best['contradicted']} contradicted (n = {best['agents']}, among "
-        f"{best['among']} readings)."
+        f"{best['among']} readings, of which {best['tied']} do as well). Claims about the best policies hang on what p₁ and "
+        "p₂ mean alone."
     )
 
 
@@ -147,7 +149,8 @@ def elsewhere(published: Published, claim: str) -> str:
             counts.append(f"n = {agents}: of {len(found)} readings {', '.join(words)}")
         return (
             "Judged in the multiverse, on the trajectory lengths that a reading has there (readings that differ in nothing "
-            f"else share the verdict). {'; '.join(counts)}."
+            f"else share the verdict). {'; '.join(counts)}. A length that was not reached counts as the longest one run, so "
+            "that two κ that both do not reach the goal differ by nothing: no number of seeds would resolve these."
         )
     if claim in ELSEWHERE and published.contrasts is not None:
         rows = published.contrasts
@@ -158,10 +161,23 @@ def elsewhere(published: Published, claim: str) -> str:
             interval = f"{row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
             found.append(f"κ = {kappa}: {interval} of the gap ({row['first']} minus {row['second']})")
         return (
-            f"Not part of the readings' runs. The study `{ELSEWHERE[claim]}` asks it of a setting that learns; the largest "
-            f"difference, with a 95 % interval over {rows['seeds'].min()} seeds, is at {'; '.join(found)}."
+            f"Not part of the readings' runs. The study `{ELSEWHERE[claim]}` asks it of a setting that learns: "
+            f"**{elsewhere_verdict(published, claim)}** there (margin ±{UNAFFECTED:g} of the gap). The largest of its differences at "
+            f"each κ, with the 95 % interval of that difference alone over {rows['seeds'].min()} seeds: {'; '.join(found)}."
         )
     return ""
+
+
+def elsewhere_verdict(published: Published, claim: str) -> str:
+    """The rule of the claim, held against a study: its margin, and intervals that hold for all contrasts together."""
+    rows = published.contrasts
+    rows = rows[(rows["study"] == ELSEWHERE[claim]) & (rows["quantity"] == "closed")]
+    freedom = rows["seeds"] - 1
+    plain_half = (rows["high"] - rows["low"]) / 2
+    wide = plain_half * stats.t.ppf(1 - 0.025 / len(rows), freedom) / stats.t.ppf(0.975, freedom)
+    if ((rows["mean"].abs() - wide) > UNAFFECTED).any():
+        return CONTRADICTED
+    return SUPPORTED if ((rows["mean"].abs() + plain_half) < UNAFFECTED).all() else UNRESOLVED
 
 
 def study_table(published: Published) -> str:

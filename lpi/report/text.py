@@ -22,7 +22,7 @@ SHORT = {UNRESOLVED: "not resolvable", INVISIBLE: "not visible"}
 def claims_table(published: Published, report: str = "docs/replication-report.md") -> str:
     """Claim, verdict under each reading, where it is explained, and the command that makes it."""
     lines = [
-        f"| The paper says | {' | '.join(f'`{name}`' for name in SHOWN)} | more | regenerate |",
+        f"| The paper says (quoted or in short) | {' | '.join(f'`{name}`' for name in SHOWN)} | more | regenerate |",
         "|---|" + "---|" * (len(SHOWN) + 2),
     ]
     for name, claim in CLAIMS.items():
@@ -47,7 +47,7 @@ def verdict_cell(published: Published, reading: str, claim: str) -> str:
     if found is None:
         return "–" if reading == BEST_MATCH and published.best is not None else "not run yet"
     if found == UNTESTED and claim in beyond.ELSEWHERE and published.contrasts is not None:
-        return "see report"
+        return f"in a study: {beyond.elsewhere_verdict(published, claim)}"
     return f"**{found}**" if found in (SUPPORTED, CONTRADICTED) else SHORT.get(found, found)
 
 
@@ -68,7 +68,7 @@ def counts(published: Published, reading: str) -> str:
 
 
 def groups(published: Published, readings: Sequence[str]) -> dict[str, list[str]]:
-    """Every claim in one of six groups, by its verdicts under some readings; claims that were judged under none are left out.
+    """Every claim in one of six groups, by its verdicts under some readings; claims that were tested under none are left out.
 
     Keys: supported, contradicted (under all of them), split (one under one, the other under another), partly_supported,
     partly_contradicted (undecided under the rest), undecided.
@@ -79,7 +79,7 @@ def groups(published: Published, readings: Sequence[str]) -> dict[str, list[str]
     }
     for claim in CLAIMS:
         verdicts = [published.verdict(reading, claim) for reading in readings]
-        if all(verdict is None for verdict in verdicts):
+        if set(verdicts) <= {None, UNTESTED}:
             continue
         for_it, against = SUPPORTED in verdicts, CONTRADICTED in verdicts
         if for_it and against:
