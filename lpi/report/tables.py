@@ -89,6 +89,16 @@ class Published:
             return self.in_multiverse(reading, claim) or found
         return found
 
+    def parts(self, reading: str, claim: str) -> str:
+        """` (14/18)`: how many parts of a claim a reading's own runs support; nothing where it has one part or none."""
+        if self.claims is None:
+            return ""
+        rows = self.claims[(self.claims["reading"] == reading) & (self.claims["claim"] == claim)]
+        if len(rows) < 2:
+            return ""
+        found = overall(rows).iloc[0]
+        return f" ({found['supported']}/{found['parts']})"
+
     def in_multiverse(self, reading: str, claim: str) -> str | None:
         """Verdict of the multiverse, at its first number of agents, on a claim under a shipped reading; None: none there."""
         if self.verdicts is None or reading not in READINGS:

@@ -37,7 +37,9 @@ def claims_table(published: Published, report: str = "docs/replication-report.md
     return (
         f"{conclusion(published)} {theory_sentence(published)}\n\n"
         + "\n".join(lines)
-        + f"\n\nRegenerate: {commands}; on two cores in about half of that.\n\n{best_sentence(published)}{note}\n"
+        + f"\n\nIn brackets: how many of the claim's parts (pairs of κ, panels) support it; it is contradicted if one part is, "
+        "supported if all are. *Not visible*: the best policies differ by less than matters and than the noise. "
+        f"Regenerate: {commands}; on two idle cores in about half of that.\n\n{best_sentence(published)}{note}\n"
     )
 
 
@@ -48,7 +50,9 @@ def verdict_cell(published: Published, reading: str, claim: str) -> str:
         return "–" if reading == BEST_MATCH and published.best is not None else "not run yet"
     if found == UNTESTED and claim in beyond.ELSEWHERE and published.contrasts is not None:
         return f"in a study: {beyond.elsewhere_verdict(published, claim)}"
-    return f"**{found}**" if found in (SUPPORTED, CONTRADICTED) else SHORT.get(found, found)
+    return (f"**{found}**" if found in (SUPPORTED, CONTRADICTED) else SHORT.get(found, found)) + published.parts(
+        reading, claim
+    )
 
 
 def verdicts(published: Published, claim: str) -> str:
