@@ -43,7 +43,7 @@ def forest(table: pd.DataFrame) -> Figure:
     if not names:
         return _nothing(reading)
     rows = [names[at : at + COLUMNS] for at in range(0, len(names), COLUMNS)]
-    heights = [max((tested["claim"] == name).sum() for name in row) * ROW + 0.75 for row in rows]
+    heights = [max((tested["claim"] == name).sum() for name in row) * ROW + _decorations(row) for row in rows]
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")
         axes = figure.subplots(len(rows), COLUMNS, squeeze=False, gridspec_kw={"height_ratios": heights})
@@ -92,7 +92,16 @@ def _draw(ax: Axes, parts: pd.DataFrame, name: str) -> None:
     ax.set_yticks(range(len(parts)), [_label(row) for row in parts.to_dict("records")], fontsize=5.5)
     ax.set_ylim(len(parts) - 0.4, -0.6)
     ax.set_xlabel(parts["unit"].iloc[0])
-    ax.set_title("\n".join(textwrap.wrap(CLAIMS[name].says, 44)), fontsize=7)
+    ax.set_title("\n".join(_title(name)), fontsize=7)
+
+
+def _title(claim: str) -> list[str]:
+    return textwrap.wrap(CLAIMS[claim].says, 44)
+
+
+def _decorations(claims: list[str]) -> float:
+    """Height in inches of what stands around a row of panels: the longest title, ticks and label."""
+    return 0.6 + 0.13 * max(len(_title(name)) for name in claims)
 
 
 def _label(row: dict) -> str:
