@@ -119,6 +119,7 @@ def test_too_few_seeds_support_and_contradict_nothing(name):
 def test_exact_ties_are_never_supported(name):
     tied = table(EQUAL, SAME, noise=0.0)
     assert verdict(name, tied) in (UNRESOLVED, UNTESTED)
+    assert verdict(name, tied, optima=optima()) in (UNRESOLVED, CONTRADICTED)  # tested, and smaller than what matters
 
 
 def test_a_difference_too_small_to_matter_contradicts_where_more_was_possible():

@@ -124,3 +124,5 @@ def test_no_number_of_seeds_resolves_nothing():
     assert math.isnan(intervals.seeds_to_resolve(1e-9, 1.0))
     assert intervals.seeds_to_resolve(1.0, 0.0) == 2
     assert intervals.seeds_for_equivalence(0.1, 1.0, 0.5) == intervals.seeds_to_resolve(0.4, 1.0, 0.9)
+    assert intervals.seeds_for_equivalence(0.1, 1.0, 0.5, against=0.99) == intervals.seeds_to_resolve(0.4, 1.0, 0.9)
+    assert intervals.seeds_for_equivalence(-0.9, 1.0, 0.5, against=0.99) == intervals.seeds_to_resolve(0.4, 1.0, 0.99)

@@ -154,9 +154,8 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
     assert published.verdict("as_printed", "rate_own") == "supported"
     assert published.verdict("as_printed", "samples") == "supported"
     assert "of 1 readings 1 supported" in report.render(published, report.read_errata(), TEMPLATE)
-    assert (
-        "1 of 2, with 1 contradicted (n = 5, among 300 readings, of which 4 do as well)"
-        in report_beyond.best_sentence(published)
+    assert "1 of 2, with 1 contradicted (n = 5, among 300 readings, 4 of which tie)" in report_beyond.best_sentence(
+        published
     )
     assert report_beyond.best_settings(published) == "`p1_means` = success, `episode_length` = none"
     assert "| 5 | 2 | 0% | 100% |" in report_beyond.multiverse_shares(published)
@@ -168,15 +167,18 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
 def test_theorems_and_their_failures(folder):
     (folder / "theory").mkdir()
     rows = [
-        ("family", "Lemma 9", "Z", "printed", "200 MDPs", "yes", 0.0, 0.1, 60, 57),
-        ("family", "Lemma 9", "Z", "corrected", "200 MDPs", "yes", 1.0, 0.1, 60, 0),
-        ("family", "Theorem 1", "J", "printed", "200 MDPs", "yes", 1.0, 0.1, 60, 0),
-        ("hypothesis", "Theorem 1", "gamma", "printed", "p1: failure", "no", 0.8, 0.95, 1, 0),
+        ("family", "Lemma 9", "Z", "printed", "200 MDPs", "yes", 0.0, 0.1, 60, 57, 0),
+        ("family", "Lemma 9", "Z", "corrected", "200 MDPs", "yes", 1.0, 0.1, 60, 0, 0),
+        ("family", "Theorem 1", "J", "printed", "200 MDPs", "yes", 1.0, 0.1, 60, 0, 60),
+        ("hypothesis", "Theorem 1", "gamma", "printed", "p1: failure", "no", 0.8, 0.95, 1, 0, 0),
     ]
     pd.DataFrame(rows, columns=list(report_tables.THEORY_COLUMNS)).to_csv(folder / "theory/theory.csv", index=False)
     published = report_tables.load(folder)
     assert "Of 2 statements" in report_beyond.theory_sentence(published)
     assert "1 hold as printed and 1 fails (Lemma 9)" in report_beyond.theory_sentence(published)
+    assert report_beyond.theory_sentence(published).endswith(
+        " Theorem 1: tried only where the bound exceeds what holds trivially."
+    )
     assert "(Lemma 9) hold in every case" in report_beyond.theory_corrected(published)
     assert "57 of 60" in report_beyond.theory_broken(published)
     assert "1 of 1 are not met: gamma" in report_beyond.theory_missed(published)
@@ -213,3 +215,34 @@ def test_tables_that_are_not_what_they_should_be(folder, tmp_path):
 def test_an_undefined_name_is_an_error(committed, errata):
     with pytest.raises(jinja2.UndefinedError):
         report.render(committed, errata, "{{ nothing }}")
+
+
+@pytest.mark.parametrize(
+    "mean, half, verdict",
+    [(0.0, 0.01, "supported"), (-0.3, 0.03, "contradicted"), (0.06, 0.02, "not resolvable at this sample size")],
+)
+def test_a_claim_that_a_study_tests_is_judged_by_the_rule_of_the_claim(folder, mean, half, verdict):
+    (folder / "studies").mkdir()
+    rows = [("defaults", "a", "b", kappa, "closed", 10, 0.0, -1e-9, 1e-9) for kappa in (0, 1)]
+    rows.append(("defaults", "a", "b", 2, "closed", 10, mean, mean - half, mean + half))
+    columns = list(report_tables.CONTRAST_COLUMNS)
+    names = ["study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high"]
+    pd.DataFrame(rows, columns=names)[columns].to_csv(folder / "studies/contrasts.csv", index=False)
+    published = report_tables.load(folder)
+    assert report_beyond.elsewhere_verdict(published, "default_values") == verdict
+    assert verdict in report_beyond.elsewhere(published, "default_values")
+
+
+def test_what_the_readme_says_of_figure_4(committed):
+    """At n = 8: a hop divides the loss by about ten; under `working` only kappa = 1 passes the best policy of kappa = 0."""
+    losses = committed.locality
+    losses = losses[(losses["agents"] == 8) & (losses["p1_means"] == "success") & (losses["p2_means"] == "success")]
+    ends = committed.summaries["working"]
+    ends = ends[(ends["figure"] == "figure1")].set_index(["tau", "kappa"])["gap_median"]
+    passed = set()
+    for tau, rows in losses.groupby("tau"):
+        loss = rows.set_index("kappa")["loss"]
+        assert all(5 < loss[kappa] / loss[kappa + 1] < 20 for kappa in range(3))
+        assert all(ends[tau, kappa] > 10 * loss[kappa] for kappa in (2, 3))
+        passed |= {(tau, kappa) for kappa in range(4) if ends[tau, kappa] < loss[0]}
+    assert passed == {(0.05, 1), (0.1, 1)}

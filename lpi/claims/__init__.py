@@ -5,7 +5,8 @@ as_printed and working were known by then.
 
 A statistic by seed (all seeds independent, pairs on common seeds) gets a Student-t interval.  All intervals of one claim
 and reading, over its pairs and panels, hold together at the level (Bonferroni); two one-sided tests of equivalence, all
-of which must succeed, have the plain level each, and contradicting them needs the wider interval.  With fewer than MINIMUM_SEEDS seeds nothing is supported or contradicted.
+of which must succeed, have the plain level each, and contradicting them needs the wider interval.  With fewer than
+MINIMUM_SEEDS seeds nothing is supported or contradicted.
 
 "greater"     supported: the interval lies above the threshold; contradicted: below it, or, for differences in reward,
               within the smallest difference that matters
@@ -123,7 +124,8 @@ CLAIMS: dict[str, Claim] = {
         lambda d, p: evidence.final_pairs(d, p, [(0, 1), (1, 2)], "unregularized"), _figure2,
     ),
     "kappa3_worse": Claim(
-        "6.2, Figure 2", "κ = 3 is slightly worse than κ = 1 (unregularized; κ = 1 less κ = 3, however much)", "greater", "curves",
+        "6.2, Figure 2", "κ = 3 is slightly worse than κ = 1 (unregularized; κ = 1 less κ = 3, however much)", "greater",
+        "curves",
         lambda d, p: evidence.final_pairs(d, p, [(1, 3)], "unregularized", -1), _figure2,
     ),
     "similar_rates": Claim(
@@ -131,7 +133,8 @@ CLAIMS: dict[str, Claim] = {
         lambda d, p: evidence.size_pairs(d, p, SIMILAR), _figure3, (-SIMILAR, SIMILAR),
     ),
     "works_outside": Claim(
-        "6.2", "some of our experimental settings violate the theoretical requirements […], whereas LPI still performs well", "greater", "optima",
+        "6.2", "some of our experimental settings violate the theoretical requirements […], whereas LPI still performs well",
+        "greater", "optima",
         lambda d, p: evidence.rise(d, p, WORKS), marks=(WORKS,),
     ),
     "default_values": Claim(
@@ -139,27 +142,30 @@ CLAIMS: dict[str, Claim] = {
         "variant", lambda d, p: evidence.default_pairs(d, UNAFFECTED),
     ),
     "samples": Claim(
-        "3, 5", "a larger κ needs more samples (not in these words)", "greater", "lengths", lambda d, p: evidence.sample_pairs(d, ENOUGH),
+        "3, 5", "a larger κ needs more samples (not in these words)", "greater", "lengths",
+        lambda d, p: evidence.sample_pairs(d, ENOUGH),
     ),
     "beyond_local": Claim(
         "6.1", "the optimal policy should depend on not only the local state", "exact", "losses",
         lambda d, p: model.local_loss(d, 0.0, evidence.RELEVANT), marks=(evidence.RELEVANT,),
     ),
     "large_local_loss": Claim(
-        "6.1", "a large performance difference between localized policy with small κ and the global optimal policy", "exact", "losses",
+        "6.1", "a large performance difference between localized policy with small κ and the global optimal policy", "exact",
+        "losses",
         lambda d, p: model.local_loss(d, evidence.RELEVANT, LARGE), marks=(LARGE,),
     ),
     "gap_decays": Claim(
-        "3, Theorem 1", "an optimality gap that decays [polynomially] in κ (best κ-hop policies found; only that it decays)", "exact", "losses",
-        lambda d, p: model.loss_decay(d),
+        "Abstract, 3", "an optimality gap that decays polynomially in κ (best κ-hop policies found; only that it decays)",
+        "exact", "losses", lambda d, p: model.loss_decay(d),
     ),
     "idle_when_safe": Claim(
         "6.1", "no agent with s¹ = 1: it should take action 0 (the preferred action)", "exact", "acting",
         lambda d, p: model.acting_rows(d, model.idle_when_safe),
     ),
     "acts_when_near": Claim(
-        "6.1", "some neighboring agents have s¹ = 1 and the cost is relatively small: it should take action 1 (the preferred action)", "exact",
-        "acting", lambda d, p: model.acting_rows(d, model.acts_when_near),
+        "6.1",
+        "some neighboring agents have s¹ = 1 and the cost is relatively small: it should take action 1 (the preferred action)",
+        "exact", "acting", lambda d, p: model.acting_rows(d, model.acts_when_near),
     ),
     "earlier_when_weak": Claim(
         "6.1", "if p_eff is smaller, the agent should start taking action 1 earlier", "exact", "acting",
@@ -342,15 +348,17 @@ def _greater(item: Sample, found: Interval) -> tuple[str, float, str]:
 
 def _equivalent(item: Sample, found: Interval, wide: Interval, level: float) -> tuple[str, float, str]:
     """Verdict, seeds needed and note of two one-sided tests; `wide` is the interval that holds family-wise."""
-    note = f"margin ±{item.margin:.3g}"
-    if within(found, item.margin):
-        return SUPPORTED, np.nan, note
-    if wide.low > item.margin or wide.high < -item.margin:
-        return CONTRADICTED, np.nan, note
-    beyond = abs(found.mean) - item.margin
-    if beyond > 0:  # what more seeds would resolve is the contradiction
-        return UNRESOLVED, seeds_to_resolve(beyond, wide.deviation, wide.level), note
-    return UNRESOLVED, seeds_for_equivalence(found.mean, found.deviation, item.margin, level), note
+    note, verdict = f"margin ±{item.margin:.3g}", equivalence(found, wide, item.margin)
+    if verdict != UNRESOLVED:
+        return verdict, np.nan, note
+    return verdict, seeds_for_equivalence(found.mean, found.deviation, item.margin, level, wide.level), note
+
+
+def equivalence(found: Interval, wide: Interval, margin: float) -> str:
+    """Verdict of two one-sided tests; `wide` is the interval that holds together with those of the claim's other parts."""
+    if within(found, margin):
+        return SUPPORTED
+    return CONTRADICTED if wide.low > margin or wide.high < -margin else UNRESOLVED
 
 
 def _exact(item: Exact) -> tuple[str, str]:

@@ -50,7 +50,11 @@ def student(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Inter
     count = len(values)
     if count < 2:
         return Interval(float(values[0]) if count else math.nan, math.nan, math.nan, level, count, math.nan)
-    mean, deviation = float(values.mean()), float(values.std(ddof=1))
+    return student_of(float(values.mean()), float(values.std(ddof=1)), count, level)
+
+
+def student_of(mean: float, deviation: float, count: int, level: float = LEVEL) -> Interval:
+    """The same from the mean and the standard deviation of two or more values."""
     half = quantile(count - 1, level) * deviation / math.sqrt(count)
     return Interval(mean, mean - half, mean + half, level, count, deviation)
 
@@ -139,9 +143,13 @@ def seeds_to_resolve(effect: float, deviation: float, level: float = LEVEL, powe
     return float(high)
 
 
-def seeds_for_equivalence(difference: float, deviation: float, margin: float, level: float = LEVEL) -> float:
+def seeds_for_equivalence(
+    difference: float, deviation: float, margin: float, level: float = LEVEL, against: float | None = None
+) -> float:
     """Seeds with which two one-sided tests would show equivalence if the difference is as given; nan: none would.
 
-    Where the difference lies outside the margin: the seeds that would show this.
+    Where the difference lies outside the margin: the seeds that would show this, by an interval at the level `against`
+    (by default that of the tests).
     """
-    return seeds_to_resolve(margin - abs(difference), deviation, equivalence_level(level))
+    within_margin = abs(difference) <= margin or against is None
+    return seeds_to_resolve(margin - abs(difference), deviation, equivalence_level(level) if within_margin else against)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-from scipy import stats
 
-from lpi.claims import CLAIMS, CONTRADICTED, SUPPORTED, UNAFFECTED, UNRESOLVED, VERDICTS
+from lpi.claims import CLAIMS, CONTRADICTED, SUPPORTED, UNAFFECTED, UNRESOLVED, VERDICTS, equivalence
+from lpi.claims.intervals import LEVEL, equivalence_level, family, quantile, student_of
 from lpi.report.tables import BEST_MATCH, Published
 from lpi.report.words import not_run, number, plain, word
 
@@ -24,11 +24,15 @@ def theory_sentence(published: Published) -> str:
     if published.theory is None:
         return f"Theorems against numbers: {not_run('theory')}"
     held, broken = _statements(published.theory, "printed")
+    inside = _inside(published.theory)
+    cases = inside[inside["form"] == "printed"].groupby("statement")[["cases", "vacuous"]].sum()
+    empty = [name for name in held if cases["vacuous"][name] == cases["cases"][name]]
     return (
         f"Of {len(held) + len(broken)} statements of the paper that were held against numbers, inside their hypotheses, "
         f"{len(held)} hold as printed and {len(broken)} {'fails' if len(broken) == 1 else 'fail'}"
         + (f" ({', '.join(broken)})" if broken else "")
         + "."
+        + (f" {', '.join(empty)}: tried only where the bound exceeds what holds trivially." if empty else "")
     )
 
 
@@ -127,7 +131,7 @@ def best_sentence(published: Published) -> str:
     return (
         f"`{BEST_MATCH}` ({best['label']}) is the reading of the multiverse with the most claims supported: "
         f"{best['supported']} of {best['claims']}, with {best['contradicted']} contradicted (n = {best['agents']}, among "
-        f"{best['among']} readings, of which {best['tied']} do as well). Claims about the best policies hang on what p₁ and "
+        f"{best['among']} readings, {best['tied']} of which tie). Claims about the best policies hang on what p₁ and "
         "p₂ mean alone."
     )
 
@@ -153,9 +157,7 @@ def elsewhere(published: Published, claim: str) -> str:
             "that two κ that both do not reach the goal differ by nothing: no number of seeds would resolve these."
         )
     if claim in ELSEWHERE and published.contrasts is not None:
-        rows = published.contrasts
-        rows = rows[(rows["study"] == ELSEWHERE[claim]) & (rows["quantity"] == "closed")]
-        found = []
+        rows, found = _contrasts(published, claim), []
         for kappa, group in rows.groupby("kappa"):
             row = group.loc[group["mean"].abs().idxmax()]
             interval = f"{row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
@@ -169,15 +171,23 @@ def elsewhere(published: Published, claim: str) -> str:
 
 
 def elsewhere_verdict(published: Published, claim: str) -> str:
-    """The rule of the claim, held against a study: its margin, and intervals that hold for all contrasts together."""
+    """The rule of the claim, held against a study: contradicted if any contrast is, supported if all are."""
+    rows = _contrasts(published, claim)
+    found = []
+    for row in rows.itertuples():
+        deviation = (row.high - row.low) / 2 * math.sqrt(row.seeds) / quantile(row.seeds - 1, LEVEL)
+        plain_one, wide = (
+            student_of(row.mean, deviation, row.seeds, level)
+            for level in (equivalence_level(), family(LEVEL, len(rows)))
+        )
+        found.append(equivalence(plain_one, wide, UNAFFECTED))
+    return CONTRADICTED if CONTRADICTED in found else SUPPORTED if set(found) == {SUPPORTED} else UNRESOLVED
+
+
+def _contrasts(published: Published, claim: str) -> pd.DataFrame:
+    """The differences in the share of the gap closed that a study found on a claim."""
     rows = published.contrasts
-    rows = rows[(rows["study"] == ELSEWHERE[claim]) & (rows["quantity"] == "closed")]
-    freedom = rows["seeds"] - 1
-    plain_half = (rows["high"] - rows["low"]) / 2
-    wide = plain_half * stats.t.ppf(1 - 0.025 / len(rows), freedom) / stats.t.ppf(0.975, freedom)
-    if ((rows["mean"].abs() - wide) > UNAFFECTED).any():
-        return CONTRADICTED
-    return SUPPORTED if ((rows["mean"].abs() + plain_half) < UNAFFECTED).all() else UNRESOLVED
+    return rows[(rows["study"] == ELSEWHERE[claim]) & (rows["quantity"] == "closed")]
 
 
 def study_table(published: Published) -> str:
@@ -187,7 +197,8 @@ def study_table(published: Published) -> str:
     rows = published.contrasts[published.contrasts["quantity"] == "closed"]
     lines = ["| question | compared | κ | difference in share of gap closed | which says |", "|---|---|---:|---|---|"]
     for row in rows.itertuples():
-        word = "more" if row.low > 0 else "less" if row.high < 0 else "not resolved"
+        shown = abs(row.mean) >= 0.0005  # what the column prints as 0 is no difference, whatever its interval
+        word = "none" if not shown else "more" if row.low > 0 else "less" if row.high < 0 else "not resolved"
         lines.append(
             f"| {published.questions.get(row.study, row.study)} | {row.first} minus {row.second} | {row.kappa} | "
             f"{row.mean:+.3f} [{row.low:+.3f}, {row.high:+.3f}] ({row.seeds} seeds) | {word} |"
@@ -199,11 +210,15 @@ def price_table(published: Published) -> str:
     """Samples needed to close a share of the gap, by setting and κ (Figure 7)."""
     if published.prices is None:
         return not_run("studies")
-    lines = ["| n | settings | κ | share of gap | samples (median) | reached by |", "|---:|---|---:|---:|---:|---:|"]
+    lines = [
+        "| n | settings | κ | share of gap | samples (median) | reached by | best share |",
+        "|---:|---|---:|---:|---:|---:|---:|",
+    ]
     for row in published.prices.itertuples():
         median = f"{row.median:.2g}" if math.isfinite(row.median) else f"not within {row.budget:.2g}"
         lines.append(
-            f"| {row.agents} | {row.variant} | {row.kappa} | {row.share:.0%} | {median} | {row.reached} of {row.seeds} |"
+            f"| {row.agents} | {row.variant} | {row.kappa} | {row.share:.0%} | {median} | {row.reached} of {row.seeds} | "
+            f"{row.best:.2f} |"
         )
     return "\n".join(lines)
 

@@ -24,7 +24,7 @@ from lpi.results import ResultsError
 VERDICT_COLUMNS = ("reading", "agents", "claim", "verdict")
 EFFECT_COLUMNS = ("agents", "claim", "outcome", "choice", "value", "with_choice", "effect", "low", "high", "clear")
 CONTRAST_COLUMNS = ("study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high")
-PRICE_COLUMNS = ("agents", "variant", "kappa", "share", "seeds", "reached", "median", "budget")
+PRICE_COLUMNS = ("agents", "variant", "kappa", "share", "seeds", "reached", "median", "budget", "best")
 MEASURED_COLUMNS = ("part", "jobs", "seconds", "megabytes")
 SUMMARY_COLUMNS = (
     "figure",
@@ -49,6 +49,7 @@ THEORY_COLUMNS = (
     "measured",
     "cases",
     "violations",
+    "vacuous",
 )
 LOCALITY_COLUMNS = ("p1_means", "p2_means", "agents", "tau", "kappa", "uniform_loss", "loss")
 

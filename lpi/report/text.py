@@ -125,7 +125,8 @@ def conclusion(published: Published) -> str:
         lines.append(
             "One reading of the multiverse satisfies all claims that its curves can decide."
             if all_of_them
-            else "No reading of the multiverse satisfies all claims that its curves can decide."
+            else "No reading of the multiverse satisfies all claims that its curves can decide; `rate_gap` and a better reward "
+            "for a larger κ nearly exclude each other by definition."
         )
     return " ".join(lines)
 
