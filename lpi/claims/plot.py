@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED
 from lpi.claims.report import one_reading
@@ -57,8 +58,8 @@ def forest(table: pd.DataFrame) -> Figure:
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=2)
         figure.supxlabel(
-            f"Reading {reading}; intervals hold for all parts of a claim together; dashed: the value to exceed, or "
-            "the margin of equivalence",
+            f"Reading {reading}; intervals hold for all parts of a claim together, those of equivalence for one part; "
+            "dashed: the value to exceed, or the margin",
             fontsize=6.5,
             color="0.35",
         )
@@ -92,6 +93,7 @@ def _draw(ax: Axes, parts: pd.DataFrame, name: str) -> None:
     ax.set_yticks(range(len(parts)), [_label(row) for row in parts.to_dict("records")], fontsize=5.5)
     ax.set_ylim(len(parts) - 0.4, -0.6)
     ax.set_xlabel(parts["unit"].iloc[0])
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_title("\n".join(_title(name)), fontsize=7)
 
 
