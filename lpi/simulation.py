@@ -34,7 +34,7 @@ _FEWEST = 16  # episodes in a half below which a regression would add more varia
 _COLLINEAR = 1e-4  # share of a regressor's variance that another must leave of it: else its weight would be large
 _ROUNDING = 1e-7  # spread, as a share of the values, that may be no more than that of float32 scores
 _EPISODES_AT_ONCE = 64
-_NUMBERS_AT_ONCE = 2**22  # random numbers in memory: 32 MB
+_NUMBERS_AT_ONCE = 2**18  # most random numbers in memory but for one episode: 2 MB, which a cache holds
 
 
 class Estimate(NamedTuple):
@@ -84,9 +84,10 @@ class Simulator:
         offsets = policy_row_offsets(self._index, mdp.actions)
         thresholds = action_thresholds(flat_policy, self._index, mdp.actions)
         together = max(1, min(_EPISODES_AT_ONCE, _NUMBERS_AT_ONCE // (rows * 2 * n)))
+        numbers = np.empty((min(together, self._episodes), rows, 2 * n))
         for first in range(0, self._episodes, together):
             block = sums[first : first + together]
-            uniforms = rng.random((len(block), rows, 2 * n))
+            uniforms = rng.random(out=numbers[: len(block)])
             _episodes(self._model, self._known, flat_policy, offsets, thresholds, self._index, excess, uniforms, block)
         sums += self._known.known.ravel()
         return _combined(sums)
