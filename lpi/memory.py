@@ -25,10 +25,12 @@ EXACT_STATE_BYTES = 360  # of the solver's vectors, per joint state: 25 in singl
 
 PROCESS_BYTES = 176 * 10**6  # interpreter, libraries and compiled kernels; all of these measured, as the tests do again
 AGENT_BYTES = 5_000  # of the objects that hold an agent's neighbourhoods and tables
-EVALUATOR_BYTES = 8 * 10**6  # of an exact evaluation's plan and small vectors
+EVALUATOR_BYTES = 4 * 10**6  # of an exact evaluation's plan and small vectors
+EVALUATOR_BLOCK = 64  # pairs of numbers that it averages together
 EVALUATED_STATE_BYTES = 190  # of an exact evaluation per joint state: of EXACT_STATE_BYTES, what it comes to use
 REFERENCE_STATES = 2**18  # (component values) x (ranks) of the largest problem that is solved for a reference
-REFERENCE_ENTRY_BYTES = 400  # of solving it, per component value and rank of each agent
+REFERENCE_ENTRY_BYTES = 352  # of solving it, per component value and rank of each agent
+AVERAGED_BYTES = 12  # of a number in an averaging's work space, which is there in both precisions
 EPISODE_TAIL = 5e-4  # discounted weight of the steps that a simulated episode leaves out
 NUMBERS_AT_ONCE = 2**18  # most random numbers of simulations in memory, or those of one episode: a cache holds 2 MB
 
@@ -92,12 +94,12 @@ def run_memory(settings: Settings, known: bool = False) -> int:
     agents, reporting = settings.environment.agents, settings.reporting
     joint = LOCAL_STATES**agents
     tables = _spreading_tables(settings)
-    # the indices are joined from small pieces, whose memory cannot be used for large arrays afterwards
-    held = sum(tables) + tables.indices
+    # these are joined from small pieces, whose memory cannot be used for large arrays afterwards
+    held = sum(tables) + tables.indices + tables.cumulative
     if reporting.exact(joint):
-        most = held + EVALUATOR_BYTES + joint * EVALUATED_STATE_BYTES
+        most = held + _evaluator_memory(settings)
     else:
-        solved, kept = _reference_memory(agents)
+        solved, kept = _reference_memory(settings.environment.graph, agents)
         numbers = 8 * max(NUMBERS_AT_ONCE, episode_steps(settings.environment.gamma) * 2 * agents)
         most = max(held + tables.cumulative + numbers + kept, 0 if known else solved)
     return PROCESS_BYTES + AGENT_BYTES * agents + most
@@ -174,12 +176,36 @@ def _named_tables(graph: str, agents: int, kappa: int, beta: int, count: bool) -
     return table_bytes(network, [LOCAL_STATES] * agents, [LOCAL_ACTIONS] * agents, kappa, beta, count)
 
 
-def _reference_memory(agents: int) -> tuple[int, int]:
+def _evaluator_memory(settings: Settings) -> int:
+    """Bytes of an exact evaluation: of the vectors on the joint states, and to average over s1 and over s2."""
+    graph, agents = settings.environment.graph, settings.environment.agents
+    averaged = max(_averaged(graph, agents, hops) for hops in (1, settings.training.kappa))
+    vectors = LOCAL_STATES**agents * EVALUATED_STATE_BYTES
+    return EVALUATOR_BYTES + vectors + averaged * 2 * EVALUATOR_BLOCK * AVERAGED_BYTES
+
+
+def _reference_memory(graph: str, agents: int) -> tuple[int, int]:
     """Bytes that solving for a reference takes and that it keeps (`lpi.reference`): s1 is a component with two ranks."""
     if agents > math.log2(REFERENCE_STATES / LOCAL_STATES):
         return 0, 0
-    entries = 2**agents * 2 * agents
-    return entries * REFERENCE_ENTRY_BYTES, entries * (LOCAL_ACTIONS * 4 + 2) * 4
+    ranks = 2 * agents
+    entries, averaged = 2**agents * ranks, _averaged(graph, agents, 1) * ranks
+    kept = entries * (LOCAL_ACTIONS * 4 + 2) * 4
+    return entries * REFERENCE_ENTRY_BYTES + averaged * AVERAGED_BYTES, kept
+
+
+@cache
+def _averaged(graph: str, agents: int, hops: int) -> int:
+    """Entries of the two tables in turn by which binary variables are averaged over (`lpi.solvers.elimination`).
+
+    One variable an agent, whose distribution depends on those within `hops`.
+    """
+    network, read, largest = Network.named(graph, agents), set(), [2**agents, 0]
+    for i in range(agents):
+        read.update(network.neighbourhood(i, hops))
+        table = (i + 1) % 2
+        largest[table] = max(largest[table], 2 ** (len(read) + agents - i - 1))
+    return sum(largest)
 
 
 def _largest(settings: Settings, name: str, limit_gb: float, known: bool) -> int | None:
