@@ -181,7 +181,7 @@ def _train(options: argparse.Namespace) -> None:
     check_outputs(inputs, output=options.output, policy=options.policy)
     from lpi.memory import check_memory
 
-    check_memory(settings)
+    check_memory(settings, known=options.reference is not None)
     from lpi.algorithm import train
 
     mdp, training, reporting = _mdp(settings), settings.training, settings.reporting

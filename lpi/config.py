@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from lpi.network import GRAPHS
+from lpi.network import GRAPHS, check_family
 
 _LARGEST = sys.float_info.max  # not math.isfinite, which fails on integers beyond it
 
@@ -338,8 +338,12 @@ def unknown_key(key: str, known) -> str:
 
 
 def _check_together(settings: Settings) -> None:
-    """The defaults of Definition 6 are local states and actions of the spreading process."""
+    """The graph exists; the defaults of Definition 6 are local states and actions of the spreading process."""
     training, agents = settings.training, settings.environment.agents
+    try:
+        check_family(settings.environment.graph, agents)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     for key, limit in (("default_state", LOCAL_STATES), ("default_action", LOCAL_ACTIONS)):
         values = getattr(training, key)
         values = values if isinstance(values, tuple) else (values,) * agents

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
 
 from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, ConfigError, Settings
 from lpi.network import Network
@@ -21,15 +23,54 @@ EXACT_LIMIT = 2 * 1024**3  # bytes that an exact evaluation may need
 EXACT_STATE_BYTES = 360  # of the solver's vectors, per joint state: 25 in single and 10 in double precision, in pairs
 
 
+PROCESS_BYTES = 176 * 10**6  # interpreter, libraries and compiled kernels; all of these measured, as the tests do again
+AGENT_BYTES = 5_000  # of the objects that hold an agent's neighbourhoods and tables
+EVALUATOR_BYTES = 4 * 10**6  # of an exact evaluation's plan and small vectors
+EVALUATOR_BLOCK = 64  # pairs of numbers that it averages together
+EVALUATED_STATE_BYTES = 190  # of an exact evaluation per joint state: of EXACT_STATE_BYTES, what it comes to use
+REFERENCE_STATES = 2**18  # (component values) x (ranks) of the largest problem that is solved for a reference
+REFERENCE_ENTRY_BYTES = 352  # of solving it, per component value and rank of each agent
+AVERAGED_BYTES = 12  # of a number in an averaging's work space, which is there in both precisions
+EPISODE_TAIL = 5e-4  # discounted weight of the steps that a simulated episode leaves out
+NUMBERS_AT_ONCE = 2**18  # most random numbers of simulations in memory, or those of one episode: a cache holds 2 MB
+
+
+class TableBytes(NamedTuple):
+    """What a training run holds, in bytes."""
+
+    q: int  # Q tables with their visited flags and visits
+    gains: int  # that the aggregated Q of (11) is kept as
+    policies: int  # four policy tables
+    indices: int  # that (11) and (12) read by: two an agent in sight and row, within some percent of the whole
+    model: int  # transition probabilities
+    cumulative: int  # the same, cumulative
+
+
+def table_bytes(
+    network: Network, states: Sequence[int], actions: Sequence[int], kappa: int, beta: int, count: bool = False
+) -> TableBytes:
+    """Bytes of a training run's tables; arguments as those of `training_memory`."""
+    total = [0] * len(TableBytes._fields)
+    for i in range(network.agents):
+        q_states, q_actions = _joint(network, states, actions, i, beta)
+        rows, combinations = _joint(network, states, actions, i, kappa)
+        inputs = _joint(network, states, actions, i, 1)[0] * actions[i]
+        parts = TableBytes(
+            q=q_states * q_actions * (8 + 1 + 4 * count),
+            gains=rows * (combinations // actions[i]) * (actions[i] - 1) * 8,
+            policies=4 * rows * actions[i] * 8,
+            indices=2 * len(network.neighbourhood(i, kappa)) * rows * 8,
+            model=inputs * states[i] * 8,
+            cumulative=inputs * (states[i] - 1) * 8,
+        )
+        total = [sum(pair) for pair in zip(total, parts, strict=True)]
+    return TableBytes(*total)
+
+
 def training_memory(
     network: Network, states: Sequence[int], actions: Sequence[int], kappa: int, beta: int, count: bool = False
 ) -> int:
-    """Bytes that a training run's tables take.
-
-    The Q tables with their visited flags, the gains that the aggregated Q of (11) is kept as, four policy tables, the
-    indices that (11) and (12) read by (two an agent in sight and row, within some percent of the whole), and the
-    model's transition probabilities (given and cumulative).  What a run needs beside them (the interpreter, the
-    evaluation of its policies) does not grow with kappa or beta.
+    """Bytes that a training run's tables take; what a run needs beside them hardly grows with kappa or beta.
 
     Args:
         network: the graph.
@@ -38,50 +79,66 @@ def training_memory(
         beta: hops that Q functions see.
         count: whether the visits of every Q table entry are counted.
     """
-    total = 0
-    for i in range(network.agents):
-        q_states, q_actions = _joint(network, states, actions, i, beta)
-        rows, combinations = _joint(network, states, actions, i, kappa)
-        members = len(network.neighbourhood(i, kappa))
-        q = q_states * q_actions * (8 + 1 + 4 * count)
-        gains = rows * (combinations // actions[i]) * (actions[i] - 1) * 8
-        policies = 4 * rows * actions[i] * 8
-        indices = 2 * members * rows * 8
-        model = _joint(network, states, actions, i, 1)[0] * actions[i] * (2 * states[i] - 1) * 8
-        total += q + gains + policies + indices + model
-    return total
+    return sum(table_bytes(network, states, actions, kappa, beta, count))
+
+
+def run_memory(settings: Settings, known: bool = False) -> int:
+    """Peak memory of `lpi train` on the spreading process, in bytes: of the whole process, its libraries included.
+
+    Measured peaks of runs are within 20 %.  The first run after an installation compiles as well, in up to 0.3 GB more.
+
+    Args:
+        settings: of the run.
+        known: whether the reference that simulations share is given, not solved for.
+    """
+    agents, reporting = settings.environment.agents, settings.reporting
+    joint = LOCAL_STATES**agents
+    tables = _spreading_tables(settings)
+    # these are joined from small pieces, whose memory cannot be used for large arrays afterwards
+    held = sum(tables) + tables.indices + tables.cumulative
+    if reporting.exact(joint):
+        most = held + _evaluator_memory(settings)
+    else:
+        solved, kept = _reference_memory(settings.environment.graph, agents)
+        numbers = 8 * max(NUMBERS_AT_ONCE, episode_steps(settings.environment.gamma) * 2 * agents)
+        most = max(held + tables.cumulative + numbers + kept, 0 if known else solved)
+    return PROCESS_BYTES + AGENT_BYTES * agents + most
+
+
+def episode_steps(gamma: float) -> int:
+    """Steps of a simulated episode."""
+    return max(1, math.ceil(math.log(EPISODE_TAIL) / math.log(gamma))) if gamma > 0 else 1
 
 
 def exact_memory(joint_states: int) -> int:
-    """Bytes that the vectors of an exact evaluation take; `lpi.exact` adds the policy's tables, which are smaller."""
+    """Bytes that the vectors of an exact evaluation may take; `lpi.exact` adds the policy's tables, which are smaller."""
     return joint_states * EXACT_STATE_BYTES
 
 
-def check_memory(settings: Settings, limit_gb: float | None = None, key: str = "kappa") -> None:
+def check_memory(settings: Settings, limit_gb: float | None = None, key: str = "kappa", known: bool = False) -> None:
     """A run of the spreading process fits in memory, its exact evaluation too where it has one.
 
     Args:
         settings: of the run.
-        limit_gb: most that the tables may take, 10^9 bytes; default that of the environment.
+        limit_gb: most that the run may take, 10^9 bytes; default that of the environment.
         key: what the message calls kappa.
+        known: as in `run_memory`.
 
     Raises:
-        ConfigError: one line that says how large the tables are and which kappa fits.
+        ConfigError: one line that says how much the run takes and which kappa fits.
     """
-    graph, agents = settings.environment.graph, settings.environment.agents
-    kappa, beta = settings.training.kappa, settings.training.beta
-    count = settings.training.step_schedule == "per_visit"
     limit_gb = _environment_limit() if limit_gb is None else limit_gb
-    needed, limit = _spreading_memory(graph, agents, kappa, beta, count), limit_gb * 10**9
-    if needed > limit:
-        kappas = [k for k in range(kappa) if _spreading_memory(graph, agents, k, beta, count) <= limit]
-        betas = [b for b in range(beta or 0) if _spreading_memory(graph, agents, kappa, b, count) <= limit]
-        key, value = ("beta", beta) if betas and not kappas else (key, kappa)
-        raise ConfigError(
-            f"{key}: {value} is not allowed with {agents} agents and graph = {graph}: the tables take "
-            f"{in_gigabytes(needed)}, the limit is {limit_gb:g} GB; {_what_fits(graph, agents, kappas, betas)}"
-        )
     _check_exact(settings)
+    needed = run_memory(settings, known)
+    if needed > limit_gb * 10**9:
+        graph, agents = settings.environment.graph, settings.environment.agents
+        fits = [_largest(settings, name, limit_gb, known) for name in ("kappa", "beta")]
+        only_beta = fits[0] is None and fits[1] is not None
+        key, value = ("beta", settings.training.beta) if only_beta else (key, settings.training.kappa)
+        raise ConfigError(
+            f"{key}: {value} is not allowed with {agents} agents and graph = {graph}: a run takes "
+            f"{in_gigabytes(needed)}, the limit is {limit_gb:g} GB; {_what_fits(settings, *fits, known)}"
+        )
 
 
 def in_gigabytes(size: int) -> str:
@@ -106,20 +163,69 @@ def _joint(network: Network, states: Sequence[int], actions: Sequence[int], agen
     return math.prod(int(states[j]) for j in members), math.prod(int(actions[j]) for j in members)
 
 
+def _spreading_tables(settings: Settings) -> TableBytes:
+    kappa, beta = settings.training.kappa, settings.training.beta
+    count = settings.training.step_schedule == "per_visit"
+    environment = settings.environment
+    return _named_tables(environment.graph, environment.agents, kappa, kappa if beta is None else beta, count)
+
+
 @cache
-def _spreading_memory(graph: str, agents: int, kappa: int, beta: int | None, count: bool = False) -> int:
+def _named_tables(graph: str, agents: int, kappa: int, beta: int, count: bool) -> TableBytes:
     network = Network.named(graph, agents)
-    beta = kappa if beta is None else beta
-    return training_memory(network, [LOCAL_STATES] * agents, [LOCAL_ACTIONS] * agents, kappa, beta, count)
+    return table_bytes(network, [LOCAL_STATES] * agents, [LOCAL_ACTIONS] * agents, kappa, beta, count)
 
 
-def _what_fits(graph: str, agents: int, kappas: list[int], betas: list[int]) -> str:
-    if kappas:
-        return f"kappa <= {kappas[-1]} fits"
-    if betas:
-        return f"beta <= {betas[-1]} fits"
-    least = in_gigabytes(_spreading_memory(graph, agents, 0, 0))
-    return f"no kappa fits, kappa = beta = 0 takes {least}; use fewer agents or another graph"
+def _evaluator_memory(settings: Settings) -> int:
+    """Bytes of an exact evaluation: of the vectors on the joint states, and to average over s1 and over s2."""
+    graph, agents = settings.environment.graph, settings.environment.agents
+    averaged = max(_averaged(graph, agents, hops) for hops in (1, settings.training.kappa))
+    vectors = LOCAL_STATES**agents * EVALUATED_STATE_BYTES
+    return EVALUATOR_BYTES + vectors + averaged * 2 * EVALUATOR_BLOCK * AVERAGED_BYTES
+
+
+def _reference_memory(graph: str, agents: int) -> tuple[int, int]:
+    """Bytes that solving for a reference takes and that it keeps (`lpi.reference`): s1 is a component with two ranks."""
+    if agents > math.log2(REFERENCE_STATES / LOCAL_STATES):
+        return 0, 0
+    ranks = 2 * agents
+    entries, averaged = 2**agents * ranks, _averaged(graph, agents, 1) * ranks
+    kept = entries * (LOCAL_ACTIONS * 4 + 2) * 4
+    return entries * REFERENCE_ENTRY_BYTES + averaged * AVERAGED_BYTES, kept
+
+
+@cache
+def _averaged(graph: str, agents: int, hops: int) -> int:
+    """Entries of the two tables in turn by which binary variables are averaged over (`lpi.solvers.elimination`).
+
+    One variable an agent, whose distribution depends on those within `hops`.
+    """
+    network, read, largest = Network.named(graph, agents), set(), [2**agents, 0]
+    for i in range(agents):
+        read.update(network.neighbourhood(i, hops))
+        table = (i + 1) % 2
+        largest[table] = max(largest[table], 2 ** (len(read) + agents - i - 1))
+    return sum(largest)
+
+
+def _largest(settings: Settings, name: str, limit_gb: float, known: bool) -> int | None:
+    """The largest smaller value of kappa or beta with which the run fits; None where none does."""
+    fits = None
+    for value in range(getattr(settings.training, name) or 0):
+        smaller = replace(settings, training=replace(settings.training, **{name: value}))
+        if run_memory(smaller, known) > limit_gb * 10**9:
+            break
+        fits = value
+    return fits
+
+
+def _what_fits(settings: Settings, kappa: int | None, beta: int | None, known: bool) -> str:
+    if kappa is not None:
+        return f"kappa <= {kappa} fits"
+    if beta is not None:
+        return f"beta <= {beta} fits"
+    least = run_memory(replace(settings, training=replace(settings.training, kappa=0, beta=0)), known)
+    return f"no kappa fits, kappa = beta = 0 takes {in_gigabytes(least)}; use fewer agents or another graph"
 
 
 def _check_exact(settings: Settings) -> None:

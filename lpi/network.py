@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 _LARGEST_TABLE = 2**40
-GRAPHS = ("line", "ring", "grid", "star", "tree", "erdos_renyi")
+GRAPHS = ("line", "ring", "grid", "star", "tree", "erdos_renyi", "random_regular")
+DEGREE = 3
+"""Neighbours of each agent in the family random_regular."""
 
 
 class Network:
@@ -63,10 +65,13 @@ class Network:
 
         `grid` is the most nearly square rows x columns grid with rows * columns = agents; `tree` is the binary tree
         filled level by level; `star` has agent 0 in the centre; `erdos_renyi` joins each pair with probability
-        2 log(n) / n, drawn again (seeds seed, seed + 1, ...) until the graph is connected.
+        2 log(n) / n, `random_regular` is drawn among the graphs whose agents all have `DEGREE` neighbours; both are
+        drawn again (seeds seed, seed + 1, ...) until the graph is connected.
+
+        Raises:
+            ValueError: an unknown family, or one that has no graph of this size.
         """
-        if agents < 1:
-            raise ValueError(f"agents: {agents} is not allowed; a network has at least 1 agent")
+        check_family(name, agents)
         if name == "line":
             return cls(agents, ((i, i + 1) for i in range(agents - 1)))
         if name == "ring":
@@ -79,16 +84,17 @@ class Network:
             columns = next(c for c in range(max(1, int(np.ceil(np.sqrt(agents)))), agents + 1) if agents % c == 0)
             right = [(i, i + 1) for i in range(agents) if (i + 1) % columns]
             return cls(agents, right + [(i, i + columns) for i in range(agents - columns)])
-        if name == "erdos_renyi":
-            import networkx
+        import networkx
 
-            probability = min(1.0, 2 * np.log(max(agents, 2)) / agents)
-            while True:
+        probability = min(1.0, 2 * np.log(max(agents, 2)) / agents)
+        while True:
+            if name == "erdos_renyi":
                 graph = networkx.gnp_random_graph(agents, probability, seed=seed)
-                if networkx.is_connected(graph):
-                    return cls.from_graph(graph)
-                seed += 1
-        raise ValueError(f"graph: {name!r} is not allowed; one of {', '.join(GRAPHS)}")
+            else:
+                graph = networkx.random_regular_graph(DEGREE, agents, seed=seed)
+            if networkx.is_connected(graph):
+                return cls.from_graph(graph)
+            seed += 1
 
     def distances_from(self, agent: int, at_most: int | None = None) -> dict[int, int]:
         """Graph distance from `agent` to every agent within `at_most` hops (default: to all that can be reached)."""
@@ -111,6 +117,19 @@ class Network:
     def neighbourhoods(self, hops: int) -> list[tuple[int, ...]]:
         """N_i^kappa of every agent i."""
         return [self.neighbourhood(i, hops) for i in range(self.agents)]
+
+
+def check_family(name: str, agents: int) -> None:
+    """The family `name` of `GRAPHS` has a graph with that many agents; ValueError if not."""
+    if agents < 1:
+        raise ValueError(f"agents: {agents} is not allowed; a network has at least 1 agent")
+    if name not in GRAPHS:
+        raise ValueError(f"graph: {name!r} is not allowed; one of {', '.join(GRAPHS)}")
+    if name == "random_regular" and (agents <= DEGREE or agents * DEGREE % 2):
+        raise ValueError(
+            f"agents: {agents} is not allowed with graph = random_regular, whose agents have {DEGREE} neighbours each; "
+            f"an even number >= {DEGREE + 1}"
+        )
 
 
 class LocalIndex(NamedTuple):

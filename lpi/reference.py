@@ -19,11 +19,11 @@ import numpy as np
 
 from lpi.elementary import logarithms
 from lpi.mdp import NetworkedMDP
+from lpi.memory import REFERENCE_STATES
 from lpi.results import atomic_write
 from lpi.solvers.component import autonomous_component, independent_ranks
 from lpi.solvers.decoupled import DecoupledProblem
 
-_STATES = 2**18  # (component values) x (ranks) of the largest problem that is solved for a reference
 _NEARLY = 1e-2  # how far from optimal the second reference may be: its J is exact whatever it is
 _VERSION = 1  # of the file's contents
 _TOLERANCE = 1e-6  # on J of the references: far below any standard error
@@ -53,7 +53,7 @@ def reference(mdp: NetworkedMDP, tau: float) -> Reference:
     component = autonomous_component(mdp)
     if (
         component is None
-        or np.prod(component.values.astype(object)) * int(mdp.states.max()) > _STATES
+        or np.prod(component.values.astype(object)) * int(mdp.states.max()) > REFERENCE_STATES
         or not independent_ranks(mdp, component)
     ):
         return _constant(mdp)

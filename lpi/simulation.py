@@ -26,15 +26,14 @@ from lpi.evaluation import (
     policy_row_offsets,
 )
 from lpi.mdp import NetworkedMDP
+from lpi.memory import NUMBERS_AT_ONCE, episode_steps
 from lpi.policy import LocalPolicy, policy_index
 from lpi.reference import Reference, reference
 
-_TAIL = 5e-4  # discounted weight of the steps that an episode leaves out
 _FEWEST = 16  # episodes in a half below which a regression would add more variance than it removes
 _COLLINEAR = 1e-4  # share of a regressor's variance that another must leave of it: else its weight would be large
 _ROUNDING = 1e-7  # spread, as a share of the values, that may be no more than that of float32 scores
 _EPISODES_AT_ONCE = 64
-_NUMBERS_AT_ONCE = 2**22  # random numbers in memory: 32 MB
 
 
 class Estimate(NamedTuple):
@@ -64,7 +63,7 @@ class Simulator:
         self._mdp, self._kappa, self._episodes, self._seed, self._known = mdp, kappa, episodes, seed, known
         self._index = policy_index(mdp, kappa)
         self._model = mdp.tables()
-        self._steps = max(1, math.ceil(math.log(_TAIL) / math.log(mdp.gamma))) if mdp.gamma > 0 else 1
+        self._steps = episode_steps(mdp.gamma)
 
     def evaluate(self, flat_policy: np.ndarray, tau: float) -> Estimate:
         """J of a flat kappa-hop policy."""
@@ -73,7 +72,7 @@ class Simulator:
     def samples(self, flat_policy: np.ndarray) -> np.ndarray:
         """One row per episode, shape (episodes, 2): discounted reward, and discounted entropy of all agents.
 
-        What an episode leaves out weighs `_TAIL` of the part that is simulated, in expectation.
+        What an episode leaves out weighs `lpi.memory.EPISODE_TAIL` of the part that is simulated, in expectation.
         """
         mdp, n = self._mdp, self._mdp.agents
         rng = np.random.default_rng(self._seed)
@@ -83,10 +82,11 @@ class Simulator:
         sums = np.empty((self._episodes, 4))
         offsets = policy_row_offsets(self._index, mdp.actions)
         thresholds = action_thresholds(flat_policy, self._index, mdp.actions)
-        together = max(1, min(_EPISODES_AT_ONCE, _NUMBERS_AT_ONCE // (rows * 2 * n)))
+        together = max(1, min(_EPISODES_AT_ONCE, NUMBERS_AT_ONCE // (rows * 2 * n)))
+        numbers = np.empty((min(together, self._episodes), rows, 2 * n))
         for first in range(0, self._episodes, together):
             block = sums[first : first + together]
-            uniforms = rng.random((len(block), rows, 2 * n))
+            uniforms = rng.random(out=numbers[: len(block)])
             _episodes(self._model, self._known, flat_policy, offsets, thresholds, self._index, excess, uniforms, block)
         sums += self._known.known.ravel()
         return _combined(sums)

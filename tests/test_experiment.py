@@ -9,14 +9,11 @@ import textwrap
 from pathlib import Path
 
 import jsonschema
-import numpy as np
 import pytest
 import yaml
 
-from lpi import experiment, memory, schema
+from lpi import experiment, schema
 from lpi.config import SETTINGS, ConfigError, allowed, flat, parse_assignment, resolve
-from lpi.memory import training_memory
-from lpi.network import Network
 
 ROOT = Path(__file__).parents[1]
 
@@ -323,79 +320,6 @@ def test_the_environment_of_the_ground_truth_is_that_of_the_runs():
     assert found.environment_assignments("as_printed") == ("graph=ring", "p_eff=0.3", "p2_means=success")
     assert found.environment_assignments("working") == ("graph=ring", "p_eff=0.3")
     assert found.environment_assignments() == ("graph=ring",)  # the meanings and p_eff are varied there
-
-
-def size(arrays):
-    """Bytes of all arrays in nested tuples."""
-    return sum(size(part) for part in arrays) if isinstance(arrays, tuple) else np.asarray(arrays).nbytes
-
-
-@pytest.mark.parametrize("count", [False, True])
-@pytest.mark.parametrize(
-    ("graph", "agents", "kappa", "beta"),
-    [
-        ("line", 8, 3, 3),
-        ("line", 8, 2, 3),
-        ("line", 8, 3, 1),
-        ("line", 100, 1, 1),
-        ("ring", 8, 2, 2),
-        ("star", 7, 1, 0),
-        ("grid", 9, 1, 1),
-        ("tree", 7, 2, 1),
-    ],
-)
-def test_training_memory_is_what_the_tables_take(graph, agents, kappa, beta, count):
-    from lpi.evaluation import q_tables
-    from lpi.improvement import aggregated_q, improvement_plan
-    from lpi.policy import policy_index, uniform_table
-    from lpi.spreading import spreading_process
-
-    network = Network.named(graph, agents)
-    mdp = spreading_process(network)
-    q = q_tables(mdp, beta, 0.0, count)
-    plan = improvement_plan(mdp, policy_index(mdp, kappa), kappa, beta, q, [0] * agents, [0] * agents)
-    policies = (uniform_table(mdp, kappa),) * 4
-    held = size((q, plan, aggregated_q(plan, q), policies, mdp.tables(), mdp.transitions))
-    said = training_memory(network, mdp.states, mdp.actions, kappa, beta, count)
-    assert abs(said / held - 1) < 0.1
-
-
-def test_the_kappa_that_is_said_to_fit_does():
-    with pytest.raises(ConfigError) as raised:
-        experiment.load({"kappas": [6], "memory_limit_gb": 0.2})
-    fits = int(re.search(r"kappa <= (\d+) fits", str(raised.value))[1])
-    experiment.load({"kappas": [fits], "memory_limit_gb": 0.2})
-    with pytest.raises(ConfigError, match="is not allowed with 15 agents"):
-        experiment.load({"kappas": [fits + 1], "memory_limit_gb": 0.2})
-
-
-def test_the_memory_limit_of_the_environment(monkeypatch):
-    settings = resolve("working", {"agents": 15, "kappa": 3})
-    memory.check_memory(settings)
-    monkeypatch.setenv(memory.LIMIT_VARIABLE, "0.2")
-    with pytest.raises(ConfigError, match=r"^kappa: 3 .* the limit is 0.2 GB; kappa <= 2 fits$"):
-        memory.check_memory(settings)
-    monkeypatch.setenv(memory.LIMIT_VARIABLE, "much")
-    with pytest.raises(ConfigError, match="^LPI_MEMORY_LIMIT_GB: 'much' is not allowed; a number > 0"):
-        memory.check_memory(settings)
-
-
-def test_exact_memory_is_what_the_evaluator_asks_for():
-    from lpi import exact
-    from lpi.spreading import spreading_process
-
-    for agents in range(9, 13):
-        mdp = spreading_process(Network.named("line", agents))
-        settings = resolve("working", {"agents": agents, "evaluation": "exact"})
-        if exact.fits(mdp):
-            memory.check_memory(settings)
-            continue
-        with pytest.raises(ConfigError, match=r"^evaluation: 'exact'.* at most \d+ agents$"):
-            memory.check_memory(settings)
-        with pytest.raises(ValueError, match="joint states need") as refused:
-            exact.Evaluator(mdp, 0)
-        needed = float(re.search(r"need (\S+) GB", str(refused.value))[1]) * 1e9
-        assert abs(memory.exact_memory(mdp.joint_states) / needed - 1) < 0.2
 
 
 def test_reading_a_config_imports_nothing_slow():

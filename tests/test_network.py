@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lpi.network import GRAPHS, Network, digits, extended_index, local_index
+from lpi.network import DEGREE, GRAPHS, Network, digits, extended_index, local_index
 
 # derandomized: the same examples everywhere, so that a red run can be repeated
 properties = settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -103,7 +103,7 @@ def _named_by_networkx(name, agents):
 
 
 @pytest.mark.parametrize("agents", [1, 2, 3, 4, 6, 7, 9, 12])
-@pytest.mark.parametrize("name", [name for name in GRAPHS if name != "erdos_renyi"])
+@pytest.mark.parametrize("name", [name for name in GRAPHS if name not in ("erdos_renyi", "random_regular")])
 def test_named_graphs(name, agents):
     expected = _named_by_networkx(name, agents)
     expected.remove_edges_from(list(nx.selfloop_edges(expected)))  # networkx closes a ring of one agent
@@ -121,6 +121,22 @@ def test_random_graph_is_connected_and_repeats(agents):
     assert nx.is_connected(graph)
     if agents > 5:
         assert first.edges != Network.named("erdos_renyi", agents, seed=4).edges
+
+
+@pytest.mark.parametrize("agents", [4, 6, 40])
+def test_random_regular_graph_is_connected_and_repeats(agents):
+    first, again, other = (Network.named("random_regular", agents, seed=seed) for seed in (3, 3, 4))
+    assert first.edges == again.edges
+    assert (first.edges != other.edges) == (agents > 4)  # there is one graph of 4
+    graph = nx.Graph(first.edges)
+    assert nx.is_connected(graph)
+    assert set(graph) == set(range(agents)) and set(dict(graph.degree).values()) == {DEGREE}
+
+
+@pytest.mark.parametrize("agents", [1, 2, 3, 5, 15])
+def test_no_random_regular_graph(agents):
+    with pytest.raises(ValueError, match=rf"^agents: {agents} is not allowed with graph = random_regular, .* >= 4$"):
+        Network.named("random_regular", agents)
 
 
 @pytest.mark.parametrize("name", GRAPHS)

@@ -19,10 +19,14 @@ from lpi import experiment, notebook
 from lpi.notebook import NotebookError
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-NAMES = ("claims", "figure1", "figure2", "figure3", "multiverse", "optimality_gap", "sensitivity", "summary", "theory")
+NAMES = (
+    *("claims", "figure1", "figure2", "figure3", "multiverse", "optimality_gap", "scaling", "sensitivity", "summary"),
+    "theory",
+)
 OWN = {
     "claims": 'table = "../results/working/claims.csv"',
     "multiverse": 'verdicts = "../figures/multiverse/verdicts.csv"',
+    "scaling": 'table = "../benchmarks/growth.csv"',
     "sensitivity": 'tables = "../figures/studies"',
     "theory": 'table = "../results/theory/theory.csv"',
 }

@@ -121,7 +121,7 @@ def test_the_reference_saves_at_least_nine_tenths_of_the_variance(convention, se
 
 
 def test_a_reference_that_would_be_too_large_is_done_without(monkeypatch):
-    monkeypatch.setattr(reference, "_STATES", 2**4)
+    monkeypatch.setattr(reference, "REFERENCE_STATES", 2**4)
     mdp = spreading()
     policy = random_policy(mdp, 1, seed=10)
     found, expected = simulation.evaluate(mdp, policy, TAU, 300), exact.evaluate(mdp, policy, TAU)

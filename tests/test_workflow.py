@@ -292,3 +292,13 @@ def test_a_failed_job_shows_its_message_and_a_second_call_goes_on(finished):
     assert finished.snakemake().returncode == 0
     assert finished.scheduled() == {}
     assert curves.exists()
+
+
+def test_the_growth_of_runs_is_drawn_from_the_committed_table(finished):
+    (finished.folder / "benchmarks").mkdir()
+    shutil.copy2(ROOT / "benchmarks/growth.csv", finished.folder / "benchmarks")
+    done = finished.snakemake("scaling")
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = {name.removeprefix("figures/scaling/") for name in finished.files() if name.startswith("figures/scaling/")}
+    figures = {f"scaling{name}.{kind}" for name in ("", "_kappa") for kind in ("pdf", "png")}
+    assert made == figures | {"notebooks/scaling.html", "notebooks/scaling.ipynb", "provenance.json"}

@@ -120,6 +120,6 @@ def sum_by_label(table: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 def _group(rows: np.ndarray) -> np.ndarray:
     """Labels 0, 1, ... of equal rows, numbered by first appearance."""
-    _, first, inverse = np.unique(np.round(rows, _DECIMALS), axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(np.argsort(first))
-    return order[inverse.ravel()].astype(np.int64)
+    # not np.unique: it makes a record type with a field for each of the thousands of columns; 0.0 makes 0 of -0
+    found: dict[bytes, int] = {}
+    return np.array([found.setdefault(row.tobytes(), len(found)) for row in np.round(rows, _DECIMALS) + 0.0])

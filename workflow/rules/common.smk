@@ -28,6 +28,7 @@ COMMANDS = {
     "publish": ["provenance"],
     "theory": ["cli", "theory.table"],
     "theory_notebook": ["cli", "notebook", "plotting", "theory.report"],
+    "scaling_notebook": ["cli", "notebook", "plotting", "scaling"],
     "claims": ["claims.judge"],
     "report": ["report.__main__"],
     "studies_run": ["studies.run", "spreading", "algorithm", "solvers.local_optimum", "studies.td_limit", "results"],
@@ -143,6 +144,11 @@ def theory_parameters(wildcards):
     """What the theory notebook is run with, as JSON."""
     folder = f"{EXPERIMENT.results_folder}/theory"
     return json.dumps({"table": f"{folder}/theory.csv", "output": f"{folder}/theory"})
+
+
+def scaling_parameters(wildcards):
+    """What the notebook on growth is run with, as JSON."""
+    return json.dumps({"table": "benchmarks/growth.csv", "output": f"{EXPERIMENT.results_folder}/scaling"})
 
 
 def theory_configuration(wildcards):
