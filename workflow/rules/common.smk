@@ -16,7 +16,7 @@ from lpi.studies.design import CHOSEN, STUDIES
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
-    "train": ["cli", "memory", "spreading", "algorithm", "reference", "results"],
+    "train": ["cli", "memory", "spreading", "algorithm", "solvers.joint_values", "simulation", "reference", "results"],
     "reference": ["cli", "spreading", "reference"],
     "aggregate": ["cli", "results"],
     "optima": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
@@ -28,10 +28,16 @@ COMMANDS = {
     "theory_notebook": ["cli", "notebook", "plotting", "theory.report"],
     "claims": ["claims.judge"],
     "report": ["report.__main__"],
-    "studies_run": ["studies.run", "spreading", "algorithm", "solvers.local_optimum", "studies.td_limit", "results"],
+    "studies_run": [
+        *["studies.run", "spreading", "algorithm", "simulation"],
+        *["solvers.local_optimum", "studies.td_limit", "results"],
+    ],
     "studies_report": ["studies.results", "studies.text"],
     "studies_notebook": ["cli", "notebook", "studies.plot"],
-    "multiverse_train": ["cli", "multiverse.design", "memory", "spreading", "algorithm"],
+    "multiverse_train": [
+        *["cli", "multiverse.design", "memory", "spreading"],
+        *["algorithm", "solvers.joint_values", "simulation"],
+    ],
     "multiverse_verdicts": ["cli", "multiverse.verdicts", "exact", "policy", "spreading"],
     "multiverse_effects": ["cli", "multiverse.effects"],
     "multiverse_notebook": ["cli", "notebook", "multiverse.plot", "multiverse.text"],
