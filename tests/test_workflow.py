@@ -156,7 +156,7 @@ def test_one_more_seed_schedules_only_its_jobs_and_what_follows(finished):
     assert finished.scheduled(seeds=[0, 7]) == {"train_5_9": 1, **FOLLOWING}
     shown = finished.snakemake("--dry-run", seeds=[0, 7])
     assert re.findall(r"Train .* seeds ([\d ]+)$", shown.stdout + shown.stderr, re.MULTILINE) == ["7"]
-    assert finished.scheduled(seeds=[0, 7], seeds_per_job=1) == {"train_7_7": 1, **FOLLOWING}
+    assert finished.scheduled(seeds=[0, 7], seeds_per_job=1) == {"train_seed": 1, **FOLLOWING}
 
 
 def test_another_batching_reruns_nothing(finished):
