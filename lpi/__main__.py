@@ -1,8 +1,10 @@
 import sys
 
 if sys.argv[1:2] == ["train"]:
-    # numba looks for SciPy's BLAS when it loads its first kernel: 0.2 s in each of hundreds of jobs that never use it
+    # numba looks for SciPy's BLAS when it loads its first kernel, and for a configuration in YAML when it is imported:
+    # 0.2 s in each of hundreds of jobs that never use either
     sys.modules.setdefault("scipy", None)
+    sys.modules.setdefault("yaml", None)
 
 from lpi.cli import main
 

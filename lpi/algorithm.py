@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lpi.config import ConfigError, ReportingConfig, TrainingConfig
 from lpi.elementary import logarithms
 from lpi.evaluation import entropies, localized_td, q_tables, visit_steps
-from lpi.exact import Evaluator
 from lpi.improvement import aggregated_q, improvement_plan, multiplicative_weights
 from lpi.mdp import NetworkedMDP
 from lpi.policy import LocalPolicy, policy_index, uniform_table
-from lpi.reference import Reference, reference
-from lpi.simulation import Simulator, estimate
+
+if TYPE_CHECKING:
+    from lpi.reference import Reference
 
 EXACT_TOLERANCE = 3e-5  # bound on the error of J in a curve; measured errors stay below 1e-5, effects are 1e-3 and more
 
@@ -156,9 +156,14 @@ def _measure(
     seed: np.random.SeedSequence,
     known: Reference | None,
 ):
-    """Function from a flat policy to the measured fields of a record."""
+    """Function from a flat policy to the measured fields of a record.
+
+    Imports only what it needs: half of a short job is its start.
+    """
     share = 1.0 if reporting.entropy_weight == "network" else 1.0 / mdp.agents
     if reporting.exact(mdp.joint_states):
+        from lpi.solvers.joint_values import Evaluator
+
         evaluator = Evaluator(mdp, config.kappa)
 
         def measure(policy):
@@ -167,6 +172,9 @@ def _measure(
             return found.regularized, 0.0, found.unregularized, 0.0, reported, 0.0, "exact"
 
         return measure
+    from lpi.reference import reference
+    from lpi.simulation import Simulator, estimate
+
     known = reference(mdp, config.tau) if known is None else known
     simulator = Simulator(mdp, config.kappa, reporting.evaluation_episodes, seed, known)
 

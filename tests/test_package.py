@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import lpi
 
 PACKAGE = Path(lpi.__file__).parent
@@ -56,6 +58,37 @@ def test_a_run_is_the_same_bytes_for_another_processor(tmp_path):
         subprocess.run(command, env=environment, check=True)
         found[processor] = run.read_bytes(), policy.read_bytes()
     assert found[""] == found["generic"]
+
+
+IMPORTED = """
+import runpy, sys
+names = set(sys.modules)
+try:
+    runpy.run_module("lpi", run_name="__main__", alter_sys=True)
+except SystemExit as done:
+    assert not done.code, done.code
+new = [name for name, module in sys.modules.items() if module is not None and name not in names]
+print(*(name for name in new if getattr(sys.modules[name], "__spec__", None)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "needed", "unneeded"),
+    [
+        ("exact", "solvers.joint_values", {"simulation", "reference"}),
+        ("monte_carlo", "simulation", {"solvers.joint_values"}),
+    ],
+)
+def test_training_jobs_import_what_they_need(tmp_path, method, needed, unneeded):
+    command = [sys.executable, "-c", IMPORTED, "train", "--agents", "3", "--kappa", "1", "--quiet"]
+    command += ["--output", "run.csv", "--set", f"evaluation={method}", "--set", "outer_loops=1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    others = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names)
+    assert {name for name in others if not name.startswith("_")} == {"lpi", "numpy", "numba", "llvmlite"}
+    unneeded |= {"exact", "experiment", "solvers.iteration", "solvers.local_optimum", "provenance", "multiverse.design"}
+    assert f"lpi.{needed}" in modules
+    assert not modules & {f"lpi.{name}" for name in unneeded}
 
 
 def test_every_public_name_exists():

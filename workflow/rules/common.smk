@@ -1,5 +1,6 @@
 import gc
 import hashlib
+import inspect
 import json
 import re
 import os
@@ -16,7 +17,7 @@ from lpi.studies.design import CHOSEN, STUDIES
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
-    "train": ["cli", "memory", "spreading", "algorithm", "reference", "results"],
+    "train": ["cli", "memory", "spreading", "algorithm", "solvers.joint_values", "simulation", "reference", "results"],
     "reference": ["cli", "spreading", "reference"],
     "aggregate": ["cli", "results"],
     "optima": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
@@ -31,10 +32,16 @@ COMMANDS = {
     "scaling_notebook": ["cli", "notebook", "plotting", "scaling"],
     "claims": ["claims.judge"],
     "report": ["report.__main__"],
-    "studies_run": ["studies.run", "spreading", "algorithm", "solvers.local_optimum", "studies.td_limit", "results"],
+    "studies_run": [
+        *["studies.run", "spreading", "algorithm", "simulation"],
+        *["solvers.local_optimum", "studies.td_limit", "results"],
+    ],
     "studies_report": ["studies.results", "studies.text"],
     "studies_notebook": ["cli", "notebook", "studies.plot"],
-    "multiverse_train": ["cli", "multiverse.design", "memory", "spreading", "algorithm"],
+    "multiverse_train": [
+        *["cli", "multiverse.design", "memory", "spreading"],
+        *["algorithm", "solvers.joint_values", "simulation"],
+    ],
     "multiverse_verdicts": ["cli", "multiverse.verdicts", "exact", "policy", "spreading"],
     "multiverse_effects": ["cli", "multiverse.effects"],
     "multiverse_notebook": ["cli", "notebook", "multiverse.plot", "multiverse.text"],
@@ -100,6 +107,17 @@ def reference_option(wildcards, input):
 def seeds_of(wildcards, output):
     """The seeds of a job, by its files: derived from them, so that another batching reruns nothing."""
     return [re.search(r"_seed(\d+)\.csv$", curve)[1] for curve in output.curves]
+
+
+def training_rules():
+    """Batch and seeds of each training rule by its name.
+
+    The number of files that a rule makes is fixed, so each batch needs a rule; jobs of one seed share one, because
+    Snakemake looks for the maker of a file among all rules.
+    """
+    if EXPERIMENT.seeds_per_job == 1:
+        return {"train_seed": ("{seed}-{seed}", ["{seed}"])}
+    return {f"train_{batch.replace('-', '_')}": (batch, seeds) for batch, seeds in EXPERIMENT.batches.items()}
 
 
 def figure_parameters(wildcards):
@@ -241,8 +259,9 @@ def multiverse_configuration(wildcards):
 
 
 # The jobs of a large grid are millions of objects that all stay: looking for garbage among them so often would take a
-# quarter of Snakemake's time.
-gc.set_threshold(200_000, 20, 20)
+# quarter of Snakemake's time.  What is loaded by now stays anyway.
+gc.freeze()
+gc.set_threshold(1_000_000, 50, 100)
 
 EXPERIMENT = checked_experiment(config)
 NOTEBOOKS = [*EXPERIMENT.figures, "summary", GAP, JUDGED]
@@ -259,6 +278,11 @@ MULTIVERSE_FILE = EXPERIMENT.multiverse
 MULTIVERSE = checked_multiverse(MULTIVERSE_FILE)
 MULTIVERSE_AGENTS = [block.agents for block in MULTIVERSE.blocks]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
+TRAINING = training_rules()
+
+# Snakemake asks for the arguments of these functions several times a job.
+for function in [value for value in globals().values() if inspect.isfunction(value)]:
+    function.__signature__ = inspect.signature(function)
 
 # A job has one core: the libraries beneath it must not start a thread for each core of the machine.  `python` is this
 # interpreter, whether or not its virtual environment is activated; with --sdm it is that of the job's environment.

@@ -37,12 +37,11 @@ rule reference:
         " {params.overrides} --output {output:q} > {log:q} 2>&1"
 
 
-# A rule for each batch of seeds: the number of files that a rule makes is fixed.
-for batch, seeds in EXPERIMENT.batches.items():
+for training, (batch, seeds) in TRAINING.items():
 
     rule:
         name:
-            f"train_{batch.replace('-', '_')}"
+            training
         input:
             package="<results>/package/train.txt",
             reference=reference_file,
@@ -63,6 +62,9 @@ for batch, seeds in EXPERIMENT.batches.items():
             f"<results>/benchmarks/train/{{reading}}/n{{agents}}_kappa{{kappa}}_tau{{tau}}_seeds{batch}.tsv"
         conda:
             "../envs/lpi.yaml"
+        # No folder for temporary files: Snakemake would evaluate where it is for each job anew.
+        resources:
+            tmpdir=None,
         params:
             overrides=overrides,
             reference=reference_option,
