@@ -5,10 +5,12 @@ import re
 import os
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
+from lpi.cluster import training_request
 from lpi.config import SETTINGS, ConfigError
-from lpi.experiment import CONVENTIONS, GAP, TRUTHS, load
+from lpi.experiment import CONVENTIONS, GAP, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.provenance import package_files
@@ -97,6 +99,23 @@ def reference_option(wildcards, input):
 def seeds_of(wildcards, output):
     """The seeds of a job, by its files: derived from them, so that another batching reruns nothing."""
     return [re.search(r"_seed(\d+)\.csv$", curve)[1] for curve in output.curves]
+
+
+@cache
+def request(reading, agents, kappa):
+    """Memory and time of a training job; the same for every tau and batch of seeds, so that large grids stay quick."""
+    seeds = max(len(batch) for batch in EXPERIMENT.batches.values())
+    return training_request(EXPERIMENT.resolve(reading, Point(agents, kappa, tau=0.0)), seeds)
+
+
+def training_megabytes(wildcards, attempt):
+    """Memory of a training job; a job that was killed asks for more the next time."""
+    return attempt * request(wildcards.reading, int(wildcards.agents), int(wildcards.kappa)).megabytes
+
+
+def training_minutes(wildcards, attempt):
+    """Time limit of a training job; one that ran out of it gets more the next time."""
+    return attempt * request(wildcards.reading, int(wildcards.agents), int(wildcards.kappa)).minutes
 
 
 def figure_parameters(wildcards):

@@ -61,8 +61,14 @@ for batch, seeds in EXPERIMENT.batches.items():
             f"<results>/logs/train/{{reading}}/n{{agents}}_kappa{{kappa}}_tau{{tau}}_seeds{batch}.log",
         benchmark:
             f"<results>/benchmarks/train/{{reading}}/n{{agents}}_kappa{{kappa}}_tau{{tau}}_seeds{batch}.tsv"
+        # For a cluster; on one machine, groups are ignored and resources without a limit too.
+        group:
+            "train"
         conda:
             "../envs/lpi.yaml"
+        resources:
+            mem_mb=training_megabytes,
+            runtime=training_minutes,
         params:
             overrides=overrides,
             reference=reference_option,
