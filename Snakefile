@@ -41,6 +41,11 @@ wildcard_constraints:
     job=r"n\d+_\d+",
 
 
+# Quicker than submitting it, and where the package's source is read anyway.
+localrules:
+    package,
+
+
 rule all:
     default_target: True
     input:

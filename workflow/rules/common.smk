@@ -6,10 +6,12 @@ import re
 import os
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
+from lpi.cluster import training_request
 from lpi.config import SETTINGS, ConfigError
-from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, load
+from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.provenance import package_files
@@ -118,6 +120,23 @@ def training_rules():
     if EXPERIMENT.seeds_per_job == 1:
         return {"train_seed": ("{seed}-{seed}", ["{seed}"])}
     return {f"train_{batch.replace('-', '_')}": (batch, seeds) for batch, seeds in EXPERIMENT.batches.items()}
+
+
+@cache
+def request(reading, agents, kappa):
+    """Memory and time of a training job; the same for every tau and batch of seeds, so that large grids stay quick."""
+    seeds = max(len(batch) for batch in EXPERIMENT.batches.values())
+    return training_request(EXPERIMENT.resolve(reading, Point(agents, kappa, tau=0.0)), seeds)
+
+
+def training_megabytes(wildcards, attempt):
+    """Memory of a training job; a job that was killed asks for more the next time."""
+    return attempt * request(wildcards.reading, int(wildcards.agents), int(wildcards.kappa)).megabytes
+
+
+def training_minutes(wildcards, attempt):
+    """Time limit of a training job; one that ran out of it gets more the next time."""
+    return attempt * request(wildcards.reading, int(wildcards.agents), int(wildcards.kappa)).minutes
 
 
 def figure_parameters(wildcards):

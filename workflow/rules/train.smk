@@ -60,11 +60,16 @@ for training, (batch, seeds) in TRAINING.items():
             f"<results>/logs/train/{{reading}}/n{{agents}}_kappa{{kappa}}_tau{{tau}}_seeds{batch}.log",
         benchmark:
             f"<results>/benchmarks/train/{{reading}}/n{{agents}}_kappa{{kappa}}_tau{{tau}}_seeds{batch}.tsv"
+        # For a cluster; on one machine, groups are ignored and resources without a limit too.
+        group:
+            "train"
         conda:
             "../envs/lpi.yaml"
         # No folder for temporary files: Snakemake would evaluate where it is for each job anew.
         resources:
             tmpdir=None,
+            mem_mb=training_megabytes,
+            runtime=training_minutes,
         params:
             overrides=overrides,
             reference=reference_option,

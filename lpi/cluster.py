@@ -1,0 +1,48 @@
+"""What a training job asks of a scheduler: memory and time, said before it starts."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, Settings
+from lpi.memory import exact_memory, training_memory
+from lpi.network import Network
+
+# A scheduler kills what exceeds its request, so these lie above what the shipped readings were measured to take.
+FIXED_BYTES = 700_000_000  # the interpreter with its libraries and kernels, and three processes of Snakemake
+ALLOWANCE = 1.25  # for what the memory prediction leaves out
+FIXED_MINUTES = 5  # imports, and kernels that a node has not compiled yet
+UPDATES_PER_SECOND = 5e6  # TD updates on tables beyond the caches
+IMPROVEMENT_SECONDS = 0.05  # per inner step and 10^9 bytes of tables
+EVALUATION_SECONDS = 5e-7  # of an exact evaluation, per joint state
+SLOWER = 3  # how much slower a node may be
+
+
+class Request(NamedTuple):
+    """Megabytes (10^6 bytes) and minutes of one core."""
+
+    megabytes: int
+    minutes: int
+
+
+def training_request(settings: Settings, seeds: int) -> Request:
+    """What the training of some seeds, one after another, asks for.
+
+    Both follow n, kappa and beta through the tables' size that `lpi.memory` predicts.
+    """
+    network, training = Network.named(settings.environment.graph, settings.environment.agents), settings.training
+    agents, beta = network.agents, training.kappa if training.beta is None else training.beta
+    states, actions = [LOCAL_STATES] * agents, [LOCAL_ACTIONS] * agents
+    count = training.step_schedule == "per_visit"
+    tables = training_memory(network, states, actions, training.kappa, beta, count)
+    joint = LOCAL_STATES**agents
+    evaluated = joint if settings.reporting.exact(joint) else 0
+    loop = (
+        agents * training.trajectory_length / UPDATES_PER_SECOND
+        + training.inner_steps * tables / 1e9 * IMPROVEMENT_SECONDS
+        + evaluated * EVALUATION_SECONDS
+    )
+    megabytes = (FIXED_BYTES + ALLOWANCE * (tables + exact_memory(evaluated))) / 1e6
+    minutes = FIXED_MINUTES + SLOWER * seeds * training.outer_loops * loop / 60
+    return Request(math.ceil(megabytes), math.ceil(minutes))
