@@ -1,4 +1,4 @@
-"""Algorithm 2: beta-hop localized TD(0), on trajectories that are simulated as they are learned from.
+"""Algorithm 2: beta-hop localized TD(0), on trajectories that are simulated a piece at a time before they are learned from.
 
 Randomness comes in rows of 2n uniform numbers, filled by an explicit `numpy.random.Generator`:
 
@@ -6,7 +6,8 @@ Randomness comes in rows of 2n uniform numbers, filled by an explicit `numpy.ran
   row for the initial local states (first half) and the actions taken in them (second half), in the order of the agents;
 * at every step, one row for the next local states (first half) and the next actions (second half).
 
-So a run consumes the same numbers whatever the size of the blocks they are drawn in.
+So a run consumes the same numbers whatever the size of the blocks they are drawn in, and whether episodes are walked one
+after another or side by side.
 """
 
 from __future__ import annotations
@@ -17,13 +18,25 @@ import numpy as np
 from numba import njit
 
 from lpi.elementary import exponentials, log, logarithms
+from lpi.lanes import walk_together
 from lpi.mdp import ModelTables, NetworkedMDP
+from lpi.memory import EPISODES_BYTES, EPISODES_PITCH, episodes_bytes
 from lpi.network import LocalIndex, local_index
-from lpi.uniforms import LANES, advance, fill, stream
-from lpi.walk import PLACE, agents_table, chosen, index_of, policy_table
+from lpi.uniforms import LANES, advance, fill, stream, streams
+from lpi.walk import PLACE, record, walk, walker
 
-_ROWS = 256  # rows of uniforms drawn at a time, at most
+_ROWS = 256  # rows of uniforms drawn, or of a trajectory learned from, at a time, at most
 _NUMBERS = 4096  # uniforms drawn at a time, or a few rows: 32 kB stay in the cache
+_FEWEST = 32  # episodes that are worth walking side by side, where LANES of them are walked whatever their number
+
+
+class Rule(NamedTuple):
+    """Of an update."""
+
+    arrival: bool
+    scale: float  # alpha, or H
+    shift: float  # t0; negative for a constant step
+    steps: np.ndarray  # by number of visits; empty where they are not counted
 
 
 class QTables(NamedTuple):
@@ -94,16 +107,20 @@ def localized_td(
     """
     n = len(model.actions)
     per_visit = isinstance(step_size, np.ndarray)
-    steps = step_size if per_visit else np.empty(0)
     scale, shift = (0.0, None) if per_visit else step_size
-    agents, runs, cumulative = agents_table(model, policy_states, q.states, q.actions, q.offset)
-    error = _td(
-        model, agents, runs, cumulative, policy_table(model, policy, policy_states, bonus), q,
-        _same(policy_states, model.neighbours), _same(policy_states, q.states), stream(rng), _buffer(n), updates,
-        episode_length, reward_at == "arrival", scale, -1.0 if shift is None else float(shift), steps,
-    )  # fmt: skip
-    starts = -(-updates // episode_length) * (1 + (len(model.rho_weights) > 1))
-    advance(rng, (updates + starts) * 2 * n)
+    rule = Rule(
+        reward_at == "arrival", scale, -1.0 if shift is None else float(shift), step_size if per_visit else np.empty(0)
+    )
+    found = walker(model, policy, policy_states, bonus, q.states, q.actions, q.offset)
+    episodes, first_rows = -(-updates // episode_length), 1 + (len(model.rho_weights) > 1)
+    if episodes >= _FEWEST and episodes_bytes(n, episode_length) <= EPISODES_BYTES:
+        numbers, leap = streams(rng, (episode_length + first_rows) * 2 * n)
+        room = record(episode_length + 1, n, EPISODES_PITCH)
+        error = _learn_together(found, q, model.gamma, rule, numbers, leap, updates, episode_length, room)
+    else:
+        room = record(min(_ROWS, -(-_NUMBERS // n), episode_length) + 1, n, 1)
+        error = _learn_alone(found, q, model.gamma, rule, stream(rng), _buffer(n), updates, episode_length, room)
+    advance(rng, (updates + episodes * first_rows) * 2 * n)
     return error / (n * updates)
 
 
@@ -111,11 +128,6 @@ def _buffer(agents: int) -> np.ndarray:
     """For whole rows of uniforms, as many as make a multiple of LANES numbers."""
     rows, together = min(_ROWS, _NUMBERS // (2 * agents)), LANES // 2
     return np.empty(max(together, rows - rows % together) * 2 * agents)
-
-
-def _same(one: LocalIndex, other: LocalIndex) -> bool:
-    """Whether two indices of the same local values are over the same neighbourhoods."""
-    return np.array_equal(one.start, other.start) and np.array_equal(one.members, other.members)
 
 
 def policy_row_offsets(index: LocalIndex, actions: np.ndarray) -> np.ndarray:
@@ -218,6 +230,37 @@ def draw_actions(model, thresholds, offsets, index, uniforms, state, row, action
         action[i] = value
 
 
+@njit(cache=True, error_model="numpy")
+def _learn_together(walker, q, gamma, rule, numbers, leap, updates, episode_length, record):
+    """Returns the sum of |TD error|."""
+    n, done, error, thrown = len(walker.agents), 0, 0.0, np.empty(LANES)
+    while done < updates:
+        walk_together(walker, numbers, episode_length + 1, record)
+        fill(leap, thrown)
+        for lane in range(LANES):
+            steps = min(episode_length, updates - done)
+            error = _learn(q, gamma, rule, n, record, EPISODES_PITCH, lane, done, steps, error)
+            done += steps
+    return error
+
+
+@njit(cache=True, error_model="numpy")
+def _learn_alone(walker, q, gamma, rule, numbers, draws, updates, episode_length, record):
+    """Returns the sum of |TD error|."""
+    n, done, error = len(walker.agents), 0, 0.0
+    most, draw, place = len(record.entry) // n - 1, np.uint64(len(draws)), np.zeros(n, PLACE)
+    while done < updates:
+        left, start = min(episode_length, updates - done), True
+        while left > 0:
+            steps = min(left, most)
+            draw = walk(walker, place, numbers, draws, draw, start, steps, record)
+            error = _learn(q, gamma, rule, n, record, 1, 0, done, steps, error)
+            done, left, start = done + steps, left - steps, False
+            for i in range(n):
+                record.entry[i], record.reward[i] = record.entry[steps * n + i], record.reward[steps * n + i]
+    return error
+
+
 @njit(inline="always")
 def _visit(q, at, steps):
     """Counts a visit of an entry; returns its step size."""
@@ -226,67 +269,24 @@ def _visit(q, at, steps):
     return steps[np.uint64(count)]
 
 
-@njit(cache=True, error_model="numpy")
-def _td(
-    model, agents, runs, cumulative, policy, q, row_is_near, row_is_states, numbers, draws, updates, episode_length, arrival,
-    scale, shift, steps,
-):  # fmt: skip
-    """Returns the sum of |TD error|.  Names and layouts: `lpi.walk`; all in one loop, since what a call costs is seen."""
-    n, one = len(agents), np.uint64(1)
-    place = np.zeros(n, PLACE)
-    state, action = np.zeros(n + 1, np.uint64), np.zeros(n + 1, np.uint64)  # prefixes
-    draw, end = np.uint64(len(draws)), np.uint64(len(draws))
-    done, step, component, error, alpha = 0, -1, -1, 0.0, scale
-    while done < updates:
-        if draw == end:
-            fill(numbers, draws)
-            draw = np.uint64(0)
-        if step < 0 and component < 0:
-            component = 0
-            if len(model.rho_weights) > 1:
-                component = draw_component(model, draws[draw])
-                draw += np.uint64(2 * n)
-                continue
-        skipped = np.uint64(component * n * model.rho_marginals.shape[2])
-        prefix = np.uint64(0)
-        for k in range(n):
-            i = np.uint64(k)
-            agent, here = agents[i], place[i]
-            others = agent.values - one
-            at = skipped + agent.start if step < 0 else agent.next + (here.near * agent.actions + here.action) * others
-            prefix = prefix * agent.values + chosen(draws[draw], cumulative, at, others)
-            state[i + one] = prefix
-            draw += one
-        prefix = np.uint64(0)
-        for k in range(n):
-            i = np.uint64(k)
-            agent, here = agents[i], place[i]
-            row = index_of(agent.row, runs, state)
-            at, others = agent.policy + row * agent.width, agent.actions - one
-            value = chosen(draws[draw], policy, at, others)
-            here.action, here.arriving = value, policy[at + others + value]
-            prefix = prefix * agent.actions + value
-            action[i + one] = prefix
-            here.near = row if row_is_near else index_of(agent.near, runs, state)
-            here.states = row if row_is_states else index_of(agent.states, runs, state)
-            draw += one
-        if shift >= 0.0:
-            alpha = scale / (done + shift)
-        for k in range(n):
-            i = np.uint64(k)
-            agent, here = agents[i], place[i]
-            entry, at = agent.q + here.states * agent.joint + index_of(agent.choice, runs, action), here.entry
-            if step >= 0:
-                target = (here.arriving if arrival else here.departing) + model.gamma * q.values[entry]
-                old = q.values[at]
-                error += abs(target - old)
-                if len(steps) > 0:
-                    alpha = _visit(q, at, steps)
-                q.values[at] = (1.0 - alpha) * old + alpha * target
-                q.visited[at] = 1
-            here.entry, here.departing = entry, here.arriving
-        done += step >= 0
-        step += 1
-        if step == episode_length:
-            step, component = -1, -1
+@njit(inline="always")
+def _learn(q, gamma, rule, n, record, pitch, lane, done, steps, error):
+    """So many updates of every agent along one lane, `done` before; adds |TD error| to `error`."""
+    entry, reward, values, visited = record.entry, record.reward, q.values, q.visited
+    place, pitch, alpha = np.uint64(lane), np.uint64(pitch), rule.scale
+    ahead = np.uint64(n) * pitch
+    rewarded = ahead if rule.arrival else np.uint64(0)
+    for step in range(steps):
+        if rule.shift >= 0.0:
+            alpha = rule.scale / (done + step + rule.shift)
+        for _ in range(n):
+            at, to = entry[place], entry[place + ahead]
+            target = reward[place + rewarded] + gamma * values[to]
+            old = values[at]
+            error += abs(target - old)
+            if len(rule.steps) > 0:
+                alpha = _visit(q, at, rule.steps)
+            values[at] = (1.0 - alpha) * old + alpha * target
+            visited[at] = 1
+            place += pitch
     return error

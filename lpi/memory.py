@@ -33,6 +33,8 @@ REFERENCE_ENTRY_BYTES = 352  # of solving it, per component value and rank of ea
 AVERAGED_BYTES = 12  # of a number in an averaging's work space, which is there in both precisions
 EPISODE_TAIL = 5e-4  # discounted weight of the steps that a simulated episode leaves out
 NUMBERS_AT_ONCE = 2**18  # most random numbers of simulations in memory, or those of one episode: a cache holds 2 MB
+EPISODES_BYTES = 2**25  # most for what is learned from episodes that are walked side by side (`lpi.lanes`)
+EPISODES_PITCH = 72  # numbers kept for 64 such episodes: were it a power of two, rows would share few places of a cache
 
 
 class TableBytes(NamedTuple):
@@ -96,6 +98,8 @@ def run_memory(settings: Settings, known: bool = False) -> int:
     tables = _spreading_tables(settings)
     # these are joined from small pieces, whose memory cannot be used for large arrays afterwards
     held = sum(tables) + tables.indices + tables.cumulative
+    episodes = episodes_bytes(agents, settings.training.episode_length or settings.training.trajectory_length)
+    held += episodes if episodes <= EPISODES_BYTES else 0
     if reporting.exact(joint):
         most = held + _evaluator_memory(settings)
     else:
@@ -103,6 +107,11 @@ def run_memory(settings: Settings, known: bool = False) -> int:
         numbers = 8 * max(NUMBERS_AT_ONCE, episode_steps(settings.environment.gamma) * 2 * agents)
         most = max(held + tables.cumulative + numbers + kept, 0 if known else solved)
     return PROCESS_BYTES + AGENT_BYTES * agents + most
+
+
+def episodes_bytes(agents: int, episode_length: int) -> int:
+    """Bytes that 64 episodes side by side take: an entry and a reward of each agent and state, and where they stand."""
+    return EPISODES_PITCH * agents * 8 * (2 * (episode_length + 1) + 8)
 
 
 def episode_steps(gamma: float) -> int:

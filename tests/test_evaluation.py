@@ -13,8 +13,10 @@ from builders import GRAPHS, random_mdp, random_policy, state_index
 
 from lpi import evaluation
 from lpi.evaluation import entropies, localized_td, q_tables, visit_steps
+from lpi.memory import episodes_bytes
 from lpi.policy import LocalPolicy
 from lpi.spreading import spreading_process
+from lpi.uniforms import LANES
 
 TAU = 0.07
 STEPS = {
@@ -175,6 +177,39 @@ def test_the_size_of_the_blocks_does_not_matter(monkeypatch, rows):
     np.testing.assert_array_equal(q.values, again.values)
     np.testing.assert_array_equal(q.visited, again.visited)
     assert error == same_error
+
+
+@pytest.mark.parametrize("schedule", STEPS)
+@pytest.mark.parametrize("components", [1, 3])
+@pytest.mark.parametrize("kappa, beta", [(1, 1), (0, 1), (2, 1), (0, 0)])
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_episodes_side_by_side_are_those_one_after_another(monkeypatch, graph, kappa, beta, components, schedule):
+    """To the last bit: a whole block of episodes, and a part of one that ends within an episode."""
+    mdp = random_mdp(GRAPHS[graph], seed=101, components=components)
+    policy = random_policy(mdp, kappa, seed=102)
+    run = dict(updates=4 * LANES + 30, episode_length=4, reward_at="departure", step_size=STEPS[schedule][0], start=5.0)
+    found, numbers = [], []
+    for fewest in (1, 10**9):
+        monkeypatch.setattr(evaluation, "_FEWEST", fewest)
+        rng = np.random.default_rng(103)
+        found.append(_kernel(mdp, policy, beta, rng, **run))
+        numbers.append(rng.random())
+    (q, error), (same, same_error) = found
+    assert error == same_error and numbers[0] == numbers[1]
+    for name in ("values", "visited", "visits"):
+        np.testing.assert_array_equal(getattr(q, name), getattr(same, name))
+
+
+def test_long_episodes_are_not_walked_side_by_side(monkeypatch):
+    """What is kept of 64 of them would outgrow what memory has been promised for it."""
+    mdp = random_mdp(GRAPHS["line"], seed=111)
+    policy = random_policy(mdp, 1, seed=112)
+    monkeypatch.setattr(evaluation, "_learn_together", None)
+    monkeypatch.setattr(evaluation, "EPISODES_BYTES", episodes_bytes(mdp.agents, 7) - 1)
+    run = dict(updates=7 * LANES, reward_at="arrival", step_size=(0.1, None))
+    _kernel(mdp, policy, 1, np.random.default_rng(113), episode_length=7, **run)
+    with pytest.raises(TypeError):
+        _kernel(mdp, policy, 1, np.random.default_rng(113), episode_length=6, **run)
 
 
 def _ergodic(n: int, kappa: int):

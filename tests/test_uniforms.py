@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lpi.uniforms import LANES, advance, fill, stream
+from lpi.uniforms import LANES, advance, fill, stream, streams
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])
@@ -18,6 +18,18 @@ def test_the_numbers_of_numpy(seed, before):
     np.testing.assert_array_equal(found, same.random(before + len(found))[before:])
     advance(rng, len(found))
     assert rng.random() == same.random()
+
+
+@pytest.mark.parametrize("apart", [1, 5, 336])
+def test_lanes_that_stand_apart(apart):
+    """Two rounds, each of `apart` numbers of every lane and the leap over what the other lanes took."""
+    numbers, leap = streams(np.random.default_rng(3), apart)
+    expected = np.random.default_rng(3).random((2, LANES, apart))
+    for block in expected:
+        found, thrown = np.empty(apart * LANES), np.empty(LANES)
+        fill(numbers, found)
+        fill(leap, thrown)
+        np.testing.assert_array_equal(found.reshape(apart, LANES).T, block)
 
 
 def test_other_generators_are_refused():
