@@ -157,8 +157,12 @@ def _accumulate(policy, rows, actions, thresholds):
             at += 1
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _entropies(policy, rows, actions):
+    terms = np.empty_like(policy)
+    for k in range(len(policy)):
+        p = policy[k]
+        terms[k] = p * log(p) if p > 0.0 else 0.0
     result = np.empty(rows.sum())
     at = 0
     row = 0
@@ -166,9 +170,7 @@ def _entropies(policy, rows, actions):
         for _ in range(rows[i]):
             total = 0.0
             for _ in range(actions[i]):
-                p = policy[at]
-                if p > 0.0:
-                    total -= p * log(p)
+                total -= terms[np.uint64(at)]
                 at += 1
             result[row] = total
             row += 1

@@ -57,7 +57,9 @@ class ImprovementPlan(NamedTuple):
     other_start: np.ndarray  # (n + 1,) int64 into other
     other: np.ndarray  # int64, per agent i the j in N_i^kappa, j != i, that have a choice, descending
     policy_start: np.ndarray  # int64, per i and j as in other, into policy_row
-    policy_row: np.ndarray  # int64, per i, j and row of i: the row of pi_j at the extended state
+    policy_row: (
+        np.ndarray
+    )  # uint32 (int64 where too short), per i, j and row of i: the row of pi_j at the extended state
 
 
 def improvement_plan(
@@ -75,6 +77,7 @@ def improvement_plan(
     width = np.array([_count(mdp.actions, js) for js in others], dtype=np.int64) * (mdp.actions - 1)
     pairs = [(i, j) for i, js in enumerate(others) for j in js]
     start, row = _packed([extended_index(inner[i], inner[j], mdp.states, default_state) for i, j in pairs])
+    row = row.astype(np.uint32) if policy_states.size.max() < 2**32 else row
     return ImprovementPlan(
         sums=_sums(mdp, inner, mdp.network.neighbourhoods(beta), q, default_state, default_action),
         rows=policy_states.size,
@@ -244,12 +247,19 @@ def _updates(plan, table, log_policy, keep, eta, steps, new_policy, new_logs):
 
 @njit(error_model="numpy")
 def _transpose(plan, values, heights, widths, result):
-    """Each agent's (height, width) part of a flat policy turned into (width, height)."""
+    """Each agent's (height, width) part of a flat policy turned into (width, height), along the longer side."""
     for i in range(len(heights)):
         begin, height, width = plan.policy_offset[i], heights[i], widths[i]
-        for row in range(height):
+        if height < width:
+            for row in range(height):
+                at, to = begin + row * width, begin + row
+                for column in range(width):
+                    result[np.uint64(to + column * height)] = values[np.uint64(at + column)]
+        else:
             for column in range(width):
-                result[begin + column * height + row] = values[begin + row * width + column]
+                at, to = begin + column, begin + column * height
+                for row in range(height):
+                    result[np.uint64(to + row)] = values[np.uint64(at + row * width)]
 
 
 @njit(error_model="numpy")
@@ -257,36 +267,60 @@ def _step(plan, table, policy, keep, eta, logits):
     """The numerator of (12), as its logarithm; logits and policy have the layout (|A_i|, rows)."""
     half = plan.width.max() * _LANES
     work = np.empty(2 * half)
-    weights = np.empty(plan.actions.max() * _LANES)
+    weights = np.empty(max(2, plan.actions.max()) * _LANES)
     for i in range(len(plan.rows)):
-        rows = plan.rows[i]
+        rows, last = plan.rows[i], plan.other_start[i + 1]
         for first_row in range(0, rows, _LANES):
             lanes = min(_LANES, rows - first_row)
-            width = plan.width[i]
-            at, to = plan.table_offset[i] + first_row * width, 0
-            for pair in range(plan.other_start[i], plan.other_start[i + 1]):
-                j = plan.other[pair]
-                where = plan.policy_start[pair] + first_row
-                for a in range(1, plan.actions[j]):
-                    begin = plan.policy_offset[j] + a * plan.rows[j]
-                    for r in range(lanes):
-                        weights[np.uint64((a - 1) * lanes + r)] = policy[np.uint64(begin + plan.policy_row[where + r])]
-                width //= plan.actions[j]
-                if pair == plan.other_start[i]:
-                    _expect(weights, plan.actions[j], width, lanes, table, at, work, to)
+            width, source = plan.width[i], table
+            at, to, pair = plan.table_offset[i] + first_row * width, 0, plan.other_start[i]
+            while pair < last:
+                actions = _weigh(plan, policy, pair, first_row, lanes, weights, 0)
+                if actions == 2 and pair + 1 < last and plan.actions[plan.other[pair + 1]] == 2:
+                    _weigh(plan, policy, pair + 1, first_row, lanes, weights, lanes)
+                    width //= 4
+                    _expect_two(weights, width, lanes, source, at, work, to)
+                    pair += 2
                 else:
-                    _expect(weights, plan.actions[j], width, lanes, work, at, work, to)
-                at, to = to, half - to
+                    width //= actions
+                    _expect(weights, actions, width, lanes, source, at, work, to)
+                    pair += 1
+                at, to, source = to, half - to, work
             for a in range(plan.actions[i]):
                 own = plan.policy_offset[i] + a * rows + first_row
                 for r in range(lanes):
                     logits[np.uint64(own + r)] = keep * logits[np.uint64(own + r)] if keep > 0.0 else 0.0  # 0^0 = 1
                 if a > 0:
                     first = at + (a - 1) * lanes
-                    alone = plan.other_start[i] == plan.other_start[i + 1]
                     for r in range(lanes):
-                        gain = table[np.uint64(first + r)] if alone else work[np.uint64(first + r)]
-                        logits[np.uint64(own + r)] += eta * gain
+                        logits[np.uint64(own + r)] += eta * source[np.uint64(first + r)]
+
+
+@njit(error_model="numpy")
+def _weigh(plan, policy, pair, first_row, lanes, weights, to):
+    """Probabilities of the actions a > 0 of another agent, (a - 1, lane); returns the number of its actions."""
+    j, where = plan.other[pair], plan.policy_start[pair] + first_row
+    for a in range(1, plan.actions[j]):
+        begin = plan.policy_offset[j] + a * plan.rows[j]
+        for r in range(lanes):
+            at = np.uint64(begin + plan.policy_row[np.uint64(where + r)])
+            weights[np.uint64(to + r)] = policy[at]
+        to += lanes
+    return plan.actions[j]
+
+
+@njit(error_model="numpy")
+def _expect_two(weights, width, lanes, source, at, target, begin):
+    """`_expect` twice, for two agents of two actions each."""
+    for k in range(width):
+        first, to = at + 4 * k * lanes, begin + k * lanes
+        second, third, fourth = first + lanes, first + 2 * lanes, first + 3 * lanes
+        for r in range(lanes):
+            weight, other = weights[np.uint64(r)], weights[np.uint64(lanes + r)]
+            base, next_base = source[np.uint64(first + r)], source[np.uint64(third + r)]
+            base += weight * (source[np.uint64(second + r)] - base)
+            next_base += weight * (source[np.uint64(fourth + r)] - next_base)
+            target[np.uint64(to + r)] = base + other * (next_base - base)
 
 
 @njit(error_model="numpy")
@@ -352,10 +386,14 @@ def _softmax_of_two(logits, policy, total, begin, rows, first):
 
 @njit(error_model="numpy")
 def _normalise(plan, total, logits):
+    """Takes the logarithm of `total`, left in its place, from each logit of a row."""
+    for row in range(len(total)):
+        total[row] = log(total[row])
     first = 0
     for i in range(len(plan.rows)):
-        for r in range(plan.rows[i]):
-            shift = log(total[first + r])
-            for a in range(plan.actions[i]):
-                logits[plan.policy_offset[i] + a * plan.rows[i] + r] -= shift
-        first += plan.rows[i]
+        rows = plan.rows[i]
+        for a in range(plan.actions[i]):
+            begin = plan.policy_offset[i] + a * rows
+            for r in range(rows):
+                logits[np.uint64(begin + r)] -= total[np.uint64(first + r)]
+        first += rows

@@ -61,7 +61,7 @@ def table_bytes(
             q=q_states * q_actions * (8 + 1 + 4 * count),
             gains=rows * (combinations // actions[i]) * (actions[i] - 1) * 8,
             policies=4 * rows * actions[i] * 8,
-            indices=2 * len(network.neighbourhood(i, kappa)) * rows * 8,
+            indices=len(network.neighbourhood(i, kappa)) * rows * (8 + 4),
             model=inputs * states[i] * 8,
             cumulative=inputs * (states[i] - 1) * 8,
         )
