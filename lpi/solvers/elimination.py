@@ -25,6 +25,7 @@ class Elimination(NamedTuple):
     kernel_row: np.ndarray  # int64: the row of v_k's distribution
     size: np.ndarray  # (steps,) int64, number of values of the step's variable
     rest: np.ndarray  # (steps,) int64, joint values of the variables after it
+    paired: np.ndarray  # (steps,) bool: rows 0 and 1, 2 and 3, ... after the step read the same row before it
     largest: int  # entries of the largest table on the way, the one that is averaged included
 
 
@@ -58,6 +59,7 @@ def elimination(
         np.concatenate([none, *kernel_row]),
         np.asarray(sizes, dtype=np.int64)[variables],
         np.array(rest, dtype=np.int64),
+        np.array([len(rows) % 2 == 0 and np.array_equal(rows[::2], rows[1::2]) for rows in source_row], dtype=bool),
         max([int(np.prod(sizes)), *(len(rows) * after for rows, after in zip(source_row, rest, strict=True))]),
     )
 
@@ -85,11 +87,58 @@ def average(plan, kernel, offset, stride, inside, each, first, second):
 
     Returns `first` or `second`, whichever ends up with the result; both hold `plan.largest * inside` numbers or more.
     """
-    source, target = first, second
-    for k in range(len(plan.size)):
-        _average_step(plan, k, kernel, offset, stride, inside, each, source, target)
+    source, target, k = first, second, 0
+    while k < len(plan.size):
+        if k + 1 < len(plan.size) and plan.size[k] == 2 and plan.size[k + 1] == 2 and plan.paired[k + 1]:
+            _average_two(plan, k, kernel, offset, stride, inside, each, source, target)
+            k += 2
+        else:
+            _average_step(plan, k, kernel, offset, stride, inside, each, source, target)
+            k += 1
         source, target = target, source
     return source
+
+
+@njit(error_model="numpy")
+def _average_two(plan, k, kernel, offset, stride, inside, each, source, target):
+    """Steps k and k + 1, of two values each and the second one `paired`, in one pass over the tables."""
+    length = plan.rest[k + 1] * inside
+    begin, further = offset[plan.variable[k]], offset[plan.variable[k + 1]]
+    block = inside if each else length  # as in `_average_step`
+    for r in range(plan.step[k + 1], plan.step[k + 2], 2):
+        middle = plan.step[k] + plan.source_row[r]
+        w = begin + plan.kernel_row[middle] * stride
+        u, v = further + plan.kernel_row[r] * stride, further + plan.kernel_row[r + 1] * stride
+        origin, to = plan.source_row[middle] * 4 * length, (r - plan.step[k + 1]) * length
+        for part in range(0, length, block):
+            if each:
+                _mix_each(kernel, w, u, v, source, origin + part, length, block, target, to + part)
+            else:
+                _mix(kernel[w], kernel[u], kernel[v], source, origin + part, length, block, target, to + part)
+
+
+@njit(error_model="numpy")
+def _mix(w, u, v, source, at, length, block, target, to):
+    """Two rows: averages with weight w over the slower value, then with weight u or v over the faster one."""
+    second, third, fourth, other = at + length, at + 2 * length, at + 3 * length, to + length
+    for x in range(block):
+        low, high = source[np.uint64(at + x)], source[np.uint64(second + x)]
+        low += w * (source[np.uint64(third + x)] - low)
+        high += w * (source[np.uint64(fourth + x)] - high)
+        target[np.uint64(to + x)] = low + u * (high - low)
+        target[np.uint64(other + x)] = low + v * (high - low)
+
+
+@njit(error_model="numpy")
+def _mix_each(kernel, w, u, v, source, at, length, block, target, to):
+    """`_mix` with weights that begin at w, u and v, one for each number."""
+    second, third, fourth, other = at + length, at + 2 * length, at + 3 * length, to + length
+    for x in range(block):
+        low, high, weight = source[np.uint64(at + x)], source[np.uint64(second + x)], kernel[np.uint64(w + x)]
+        low += weight * (source[np.uint64(third + x)] - low)
+        high += weight * (source[np.uint64(fourth + x)] - high)
+        target[np.uint64(to + x)] = low + kernel[np.uint64(u + x)] * (high - low)
+        target[np.uint64(other + x)] = low + kernel[np.uint64(v + x)] * (high - low)
 
 
 @njit(error_model="numpy")

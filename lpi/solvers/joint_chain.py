@@ -20,7 +20,7 @@ from lpi.solvers.component import Component, autonomous_component, independent_r
 from lpi.solvers.elimination import Elimination, average, elimination, probabilities
 
 _SAME = 1e-12  # transition probabilities that differ by less count as equal
-_BLOCK = 64  # states that are averaged together: enough to hide the loops' overhead, few enough for the cache
+_OUTER_BLOCK, _BLOCK = 16, 64  # y or c averaged together: enough to hide the loops' overhead, few enough for the cache
 _NARROW = 8  # values of the component below which a vectorised loop over them is not worth entering
 
 
@@ -54,7 +54,10 @@ class Plan(NamedTuple):
 
 
 class Operator:
-    """I - gamma P on arrays of float64 and of float32, where P averages over the next joint state."""
+    """I - gamma P on arrays of float64 and of float32, where P averages over the next joint state.
+
+    Results of each type are written over the last one: getting new memory from the system takes as long as a pass over it.
+    """
 
     def __init__(self, plan: Plan, kernel: np.ndarray, gamma: float):
         self._plan, self._gamma = plan, gamma
@@ -62,12 +65,15 @@ class Operator:
             kind: (
                 plan.outer_kernel.astype(kind), kernel.astype(kind), kind(gamma),
                 np.empty(plan.buffer, dtype=kind), np.empty(plan.buffer, dtype=kind),
+                np.empty(2 * plan.ranks * plan.components, dtype=kind),
             )
             for kind in (np.float64, np.float32)
         }  # fmt: skip
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        return _apply(self._plan, values, *self._work[values.dtype.type])
+        work = self._work[values.dtype.type]
+        _apply(self._plan, values, *work)
+        return work[-1][: len(values)]
 
 
 def memory(mdp: NetworkedMDP, kappa: int, limit: int, more: int = 0) -> int:
@@ -93,7 +99,7 @@ def make_plan(mdp: NetworkedMDP, kappa: int) -> Plan:
     reads = [tuple(sorted({*seen[i], *_rank_parents(models[i], component, one_hop[i])})) for i in everyone]
     outer, inner = elimination(one_hop, values), elimination(reads, ranks)
     components, joint_ranks = int(np.prod(values)), int(np.prod(ranks))
-    blocks = min(_BLOCK, joint_ranks), min(_BLOCK, components) if components >= _NARROW else 1
+    blocks = min(_OUTER_BLOCK, joint_ranks), min(_BLOCK, components) if components >= _NARROW else 1
     rows = np.array([int(np.prod(ranks[list(reads[i])])) for i in everyone])
     local_sizes = [int(np.prod(values[list(around[i])]) * rows[i]) for i in everyone]
     outer_kernel, outer_offset = probabilities(component.transitions)
@@ -249,18 +255,17 @@ def stage_sums(plan, stage, offset, first, last):
 
 
 @njit(cache=True, error_model="numpy")
-def _apply(plan, values, outer_kernel, kernel, gamma, first, second):
-    """values - gamma E[values(s') | s] for every joint state s, two quantities each."""
-    result = np.empty_like(values)
+def _apply(plan, values, outer_kernel, kernel, gamma, first, second, result):
+    """values - gamma E[values(s') | s] for every joint state s, two quantities each, into `result`."""
     if len(plan.outer.size) > 0:
         average_component(plan, outer_kernel, values, result, first, second)
     else:
-        result[:] = values
+        result[: len(values)] = values
     if len(plan.inner.size) > 0:
-        _average_ranks(plan, kernel, result, first, second)
-    for x in range(len(values)):
-        result[x] = values[x] - gamma * result[x]
-    return result
+        _average_ranks(plan, kernel, values, gamma, result, first, second)
+    else:
+        for x in range(len(values)):
+            result[x] = values[x] - gamma * result[x]
 
 
 @njit(error_model="numpy")
@@ -284,16 +289,17 @@ def average_component(plan, kernel, values, result, first, second):
 
 
 @njit(error_model="numpy")
-def _average_ranks(plan, kernel, values, first, second):
-    """Over y' for each c, in place, a block of c at a time."""
+def _average_ranks(plan, kernel, values, gamma, result, first, second):
+    """values - gamma times what is in `result` averaged over y' for each c, a block of c at a time."""
     width, most = 2 * plan.components, 2 * plan.blocks[1]
     ranks = len(values) // width
     for begin in range(0, width, most):
         block = min(most, width - begin)
         for y in range(ranks):
             for x in range(block):
-                first[np.uint64(y * block + x)] = values[np.uint64(y * width + begin + x)]
+                first[np.uint64(y * block + x)] = result[np.uint64(y * width + begin + x)]
         found = average(plan.inner, kernel, plan.inner_offset + begin, width, block, block > 2, first, second)
         for y in range(ranks):
             for x in range(block):
-                values[np.uint64(y * width + begin + x)] = found[np.uint64(y * block + x)]
+                at = np.uint64(y * width + begin + x)
+                result[at] = values[at] - gamma * found[np.uint64(y * block + x)]

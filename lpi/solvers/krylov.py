@@ -42,7 +42,7 @@ def gmres(
     """Solve operator(x) = target until the largest residual (or another `size` of the residual) is at most `limit`.
 
     Args:
-        operator: a linear map of float64 and of float32 arrays to new arrays of the same type.
+        operator: a linear map of float64 and of float32 arrays to arrays of the same type, which it may use again.
         target, start: shape (size,) float64.
         limit: bound on the residual.
         invariant: subspace in which the operator can be inverted by other means.
