@@ -16,7 +16,7 @@ from lpi.network import Network
 from lpi.policy import LocalPolicy
 from lpi.solvers import joint_chain, krylov
 from lpi.solvers.component import autonomous_component, independent_ranks
-from lpi.solvers.elimination import averaged, elimination, probabilities
+from lpi.solvers.elimination import average, averaged, elimination, probabilities
 from lpi.spreading import INITIAL, MEANINGS, spreading_process
 
 TAU = 0.07
@@ -399,6 +399,24 @@ def test_elimination_averages_over_a_product_of_distributions(graph):
     work = [np.empty(plan.largest * 5) for _ in range(2)]
     found = averaged(plan, *probabilities(tables), values.ravel(), 5, *work)
     np.testing.assert_allclose(found, expected.ravel(), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize(("graph", "paired"), [("line", 5), ("ring", 4), ("grid", 3), ("star", 1)])
+def test_two_variables_at_a_time_are_two_one_after_the_other(graph, paired, kind):
+    """To the last bit, where some steps allow it, in blocks and with weights of their own for each number of a block."""
+    network, rng = Network.named(graph, 6), np.random.default_rng(19)
+    around, n = network.neighbourhoods(1), network.agents
+    plan = elimination(around, [2] * n)
+    assert plan.paired.sum() == paired
+    kernel, offset = probabilities([rng.uniform(size=(*(2,) * len(members), 2)) for members in around])
+    for each, stride in ((False, 1), (True, 5)):
+        weights, found = np.repeat(kernel, stride).astype(kind) + (each * rng.uniform(size=len(kernel) * stride)), []
+        values = rng.normal(size=plan.largest * 5).astype(kind)
+        for one in (plan, plan._replace(paired=np.zeros(n, dtype=bool))):
+            work = values.copy(), np.zeros_like(values)
+            found.append(average(one, weights.astype(kind), offset * stride, stride, 5, each, *work)[: 2**n * 5].copy())
+        np.testing.assert_array_equal(*found)
 
 
 def _chain(seed: int, groups: int = 6, size: int = 10):

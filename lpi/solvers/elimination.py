@@ -25,7 +25,8 @@ class Elimination(NamedTuple):
     kernel_row: np.ndarray  # int64: the row of v_k's distribution
     size: np.ndarray  # (steps,) int64, number of values of the step's variable
     rest: np.ndarray  # (steps,) int64, joint values of the variables after it
-    paired: np.ndarray  # (steps,) bool: rows 0 and 1, 2 and 3, ... after the step read the same row before it
+    order: np.ndarray  # int64: the rows of each step by the row that they read
+    paired: np.ndarray  # (steps,) bool: in this order rows 0 and 1, 2 and 3, ... of the step read the same row
     largest: int  # entries of the largest table on the way, the one that is averaged included
 
 
@@ -51,7 +52,7 @@ def elimination(
         step.append(step[-1] + len(source_row[-1]))
         rest.append(int(np.prod(sizes[k + 1 :])))
         read = after
-    none = np.zeros(0, dtype=np.int64)
+    none, order = np.zeros(0, dtype=np.int64), [np.argsort(rows, kind="stable") for rows in source_row]
     return Elimination(
         np.array(variables, dtype=np.int64),
         np.array(step),
@@ -59,9 +60,14 @@ def elimination(
         np.concatenate([none, *kernel_row]),
         np.asarray(sizes, dtype=np.int64)[variables],
         np.array(rest, dtype=np.int64),
-        np.array([len(rows) % 2 == 0 and np.array_equal(rows[::2], rows[1::2]) for rows in source_row], dtype=bool),
+        np.concatenate([none, *(begin + rows for begin, rows in zip(step, order, strict=False))]),
+        np.array([_paired(rows[by]) for rows, by in zip(source_row, order, strict=True)], dtype=bool),
         max([int(np.prod(sizes)), *(len(rows) * after for rows, after in zip(source_row, rest, strict=True))]),
     )
+
+
+def _paired(rows: np.ndarray) -> bool:
+    return len(rows) % 2 == 0 and np.array_equal(rows[::2], rows[1::2])
 
 
 def probabilities(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -105,22 +111,24 @@ def _average_two(plan, k, kernel, offset, stride, inside, each, source, target):
     length = plan.rest[k + 1] * inside
     begin, further = offset[plan.variable[k]], offset[plan.variable[k + 1]]
     block = inside if each else length  # as in `_average_step`
-    for r in range(plan.step[k + 1], plan.step[k + 2], 2):
+    for pair in range(plan.step[k + 1], plan.step[k + 2], 2):
+        r, other = plan.order[pair], plan.order[pair + 1]
         middle = plan.step[k] + plan.source_row[r]
         w = begin + plan.kernel_row[middle] * stride
-        u, v = further + plan.kernel_row[r] * stride, further + plan.kernel_row[r + 1] * stride
+        u, v = further + plan.kernel_row[r] * stride, further + plan.kernel_row[other] * stride
         origin, to = plan.source_row[middle] * 4 * length, (r - plan.step[k + 1]) * length
+        apart = (other - r) * length
         for part in range(0, length, block):
             if each:
-                _mix_each(kernel, w, u, v, source, origin + part, length, block, target, to + part)
+                _mix_each(kernel, w, u, v, source, origin + part, length, block, target, to + part, apart)
             else:
-                _mix(kernel[w], kernel[u], kernel[v], source, origin + part, length, block, target, to + part)
+                _mix(kernel[w], kernel[u], kernel[v], source, origin + part, length, block, target, to + part, apart)
 
 
 @njit(error_model="numpy")
-def _mix(w, u, v, source, at, length, block, target, to):
+def _mix(w, u, v, source, at, length, block, target, to, apart):
     """Two rows: averages with weight w over the slower value, then with weight u or v over the faster one."""
-    second, third, fourth, other = at + length, at + 2 * length, at + 3 * length, to + length
+    second, third, fourth, other = at + length, at + 2 * length, at + 3 * length, to + apart
     for x in range(block):
         low, high = source[np.uint64(at + x)], source[np.uint64(second + x)]
         low += w * (source[np.uint64(third + x)] - low)
@@ -130,9 +138,9 @@ def _mix(w, u, v, source, at, length, block, target, to):
 
 
 @njit(error_model="numpy")
-def _mix_each(kernel, w, u, v, source, at, length, block, target, to):
+def _mix_each(kernel, w, u, v, source, at, length, block, target, to, apart):
     """`_mix` with weights that begin at w, u and v, one for each number."""
-    second, third, fourth, other = at + length, at + 2 * length, at + 3 * length, to + length
+    second, third, fourth, other = at + length, at + 2 * length, at + 3 * length, to + apart
     for x in range(block):
         low, high, weight = source[np.uint64(at + x)], source[np.uint64(second + x)], kernel[np.uint64(w + x)]
         low += weight * (source[np.uint64(third + x)] - low)
