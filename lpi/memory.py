@@ -26,7 +26,7 @@ EXACT_STATE_BYTES = 360  # of the solver's vectors, per joint state: 25 in singl
 PROCESS_BYTES = 176 * 10**6  # interpreter, libraries and compiled kernels; all of these measured, as the tests do again
 AGENT_BYTES = 5_000  # of the objects that hold an agent's neighbourhoods and tables
 EVALUATOR_BYTES = 4 * 10**6  # of an exact evaluation's plan and small vectors
-EVALUATOR_BLOCK = 64  # pairs of numbers that it averages together
+EVALUATOR_BLOCKS = 16, 64  # pairs of numbers that it averages together, over s1 and over s2
 EVALUATED_STATE_BYTES = 190  # of an exact evaluation per joint state: of EXACT_STATE_BYTES, what it comes to use
 REFERENCE_STATES = 2**18  # (component values) x (ranks) of the largest problem that is solved for a reference
 REFERENCE_ENTRY_BYTES = 352  # of solving it, per component value and rank of each agent
@@ -188,9 +188,12 @@ def _named_tables(graph: str, agents: int, kappa: int, beta: int, count: bool) -
 def _evaluator_memory(settings: Settings) -> int:
     """Bytes of an exact evaluation: of the vectors on the joint states, and to average over s1 and over s2."""
     graph, agents = settings.environment.graph, settings.environment.agents
-    averaged = max(_averaged(graph, agents, hops) for hops in (1, settings.training.kappa))
+    averaged = max(
+        _averaged(graph, agents, hops) * block
+        for hops, block in zip((1, settings.training.kappa), EVALUATOR_BLOCKS, strict=True)
+    )
     vectors = LOCAL_STATES**agents * EVALUATED_STATE_BYTES
-    return EVALUATOR_BYTES + vectors + averaged * 2 * EVALUATOR_BLOCK * AVERAGED_BYTES
+    return EVALUATOR_BYTES + vectors + averaged * 2 * AVERAGED_BYTES
 
 
 def _reference_memory(graph: str, agents: int) -> tuple[int, int]:
