@@ -49,17 +49,16 @@ class Walker(NamedTuple):
 class Record(NamedTuple):
     """What is learned from: after a row of initial states one row a step, by row, agent and lane.
 
-    Lanes are trajectories; `pitch` numbers from one agent to the next.
+    Lanes are trajectories.
     """
 
     entry: np.ndarray  # uint64: that of (s, a)_{N_i^beta} in the Q tables
     reward: np.ndarray  # float64: r_hat_i
-    pitch: int
 
 
 def record(rows: int, agents: int, pitch: int) -> Record:
-    """Room for so many rows."""
-    return Record(np.empty(rows * agents * pitch, np.uint64), np.empty(rows * agents * pitch), pitch)
+    """Room for so many rows; `pitch` numbers from one agent to the next."""
+    return Record(np.empty(rows * agents * pitch, np.uint64), np.empty(rows * agents * pitch))
 
 
 def walker(
