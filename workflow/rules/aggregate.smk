@@ -13,8 +13,6 @@ rule point:
         "<results>/logs/point/{reading}/n{agents}_kappa{kappa}_tau{tau}.log",
     benchmark:
         "<results>/benchmarks/point/{reading}/n{agents}_kappa{kappa}_tau{tau}.tsv"
-    group:
-        "join"
     conda:
         "../envs/lpi.yaml"
     message:
