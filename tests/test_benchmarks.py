@@ -57,6 +57,7 @@ def test_a_training_process_accounts_for_its_time(tmp_path):
     assert found["arguments"][1] == "train"
     assert {"start", "imports", "rest", "evaluation"} <= set(found["spent"])
     assert found["spent"]["rest"] > 0.02  # 3.6 million updates
+    assert 0.1e9 < found["peak"] < 1e9
     assert sum(found["spent"].values()) == pytest.approx(float(done.stdout), rel=0.1, abs=0.15)
 
 
