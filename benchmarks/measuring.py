@@ -46,13 +46,19 @@ def processor() -> str:
 
 
 def write(name: str, rows: list[dict], where: dict[str, str]) -> None:
-    """Rows with the machine in every one as NAME.csv beside the benchmarks; all rows have the same keys."""
+    """Rows with the machine in every one as NAME.csv beside the benchmarks, and into docs/performance.md.
+
+    All rows have the same keys.
+    """
     with (HERE / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*rows[0], *where], lineterminator="\n")
         writer.writeheader()
         writer.writerows({**row, **where} for row in rows)
     for row in rows:
         print(*row.values(), sep=", ")
+    import performance
+
+    performance.main()
 
 
 def clone(folder: str | os.PathLike) -> Path:

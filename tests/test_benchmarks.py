@@ -61,6 +61,32 @@ def test_a_training_process_accounts_for_its_time(tmp_path):
     assert sum(found["spent"].values()) == pytest.approx(float(done.stdout), rel=0.1, abs=0.15)
 
 
+def test_the_page_on_performance_shows_what_the_csv_files_hold(load):
+    performance = load("performance")
+    page = performance.PAGE.read_text(encoding="utf-8")
+    assert [match[1] for match in performance.BLOCK.findall(page)] == list(performance.BLOCKS)
+    assert performance.filled(page) == page
+    changed = page.replace("| xargs |", "| other |")
+    assert changed != page and performance.filled(changed) == page
+
+
+def test_every_table_is_recorded_with_ratios_to_the_first_on_the_machine(load, tmp_path, monkeypatch):
+    tables, history = load("tables"), load("all")
+    monkeypatch.setattr(history, "HISTORY", tmp_path / "history.csv")
+    for name in tables.TABLES:
+        found = tables.measurements(name)
+        assert found and len({row["measurement"] for row in found}) == len(found), name
+        assert all(row["unit"] or name in ("job", "yardstick") for row in found)
+    found = tables.measurements("dag")
+    slower = [row | {"value": str(2 * float(row["value"]))} for row in found]
+    elsewhere = [row | {"machine": "another"} for row in slower]
+    for place, rows in enumerate((found, slower, elsewhere)):
+        history.append(rows, f"2026-01-0{place + 1}", "abc1234")
+    rows = history.read()
+    assert [row["ratio"] for row in rows] == ["1"] * len(found) + ["2"] * len(found) + ["1"] * len(found)
+    assert tuple(rows[0]) == history.COLUMNS
+
+
 @pytest.mark.workflow
 def test_planning_a_grid_is_linear_in_its_jobs_however_the_seeds_lie(load, tmp_path):
     dag, workflow = load("dag"), load("measuring").clone(tmp_path / "a clone")
