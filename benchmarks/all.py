@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", help=f"benchmarks to run, default all: {', '.join(TABLES)}")
     parser.add_argument("--record-only", action="store_true", help="run nothing, record what their CSV files say")
+    parser.add_argument("--commit", help="what was measured, with --record-only; default the present one")
     options = parser.parse_args()
     names = options.names or list(TABLES)
     unknown = [name for name in names if name not in TABLES]
@@ -41,7 +42,7 @@ def main() -> None:
             if done.returncode != 0:
                 failed.append(name)
                 continue
-        append(measurements(name), datetime.now(UTC).strftime("%Y-%m-%d"), commit())
+        append(measurements(name), datetime.now(UTC).strftime("%Y-%m-%d"), options.commit or commit())
     if failed:
         sys.exit(f"all: {', '.join(failed)} failed and were not recorded")
 

@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/causes.py
 
 CPU nanoseconds per update of an agent, by part, for the families whose time is not linear in n by growth.py.  TD(0) is
-timed twice: in episodes that begin anywhere, which visit much of the tables, and on one trajectory from an absorbing state,
-which does the same work on a few entries: what is between them is the time that memory takes.  Needs about two minutes.
+timed twice: in episodes that begin anywhere, which visit much of the tables, and in episodes in which nothing spreads, which
+do the same work on a few entries: what is between them is the time that memory takes.  Needs about two minutes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections import Counter
 
 from growth import THREADS, UPDATES, settings_of, size
-from measuring import machine, write
+from measuring import caches, machine, write
 
 FAMILIES = (("line", 1), ("line", 2), ("ring", 2), ("grid", 1), ("random_regular", 1))
 AGENTS = (20, 50, 100, 200, 500, 1000)
@@ -23,7 +23,7 @@ PARTS = {
     "aggregated_q": "improvement", "multiplicative_weights": "improvement", "entropies": "entropies",
 }  # fmt: skip
 REPETITIONS = 3
-ABSORBED = dict(rho="independent_bits", rho_infected=0.0, episode_length=None)  # nothing spreads
+ABSORBED = dict(rho="independent_bits", rho_infected=0.0)  # nothing spreads
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
             row |= {"visited_share": f"{usual['visited']:.3g}", "td_few_entries_ns": f"{few['td']:.3g}"}
             rows.append(row | {"visited_share_few": f"{few['visited']:.3g}"})
             print(*rows[-1].values(), flush=True)
-    write("causes", rows, machine("numpy", "numba"))
+    write("causes", rows, {"caches": caches(), **machine("numpy", "numba")})
 
 
 def least(values: dict) -> dict[str, float]:

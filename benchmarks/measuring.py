@@ -45,6 +45,16 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def caches() -> str:
+    """Sizes of the first processor's caches for data, by level."""
+    found = []
+    for path in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = ((path / name).read_text().strip() for name in ("level", "type", "size"))
+        if kind != "Instruction":
+            found.append(f"L{level} {size}")
+    return ", ".join(found)
+
+
 def write(name: str, rows: list[dict], where: dict[str, str]) -> None:
     """Rows with the machine in every one as NAME.csv beside the benchmarks, and into docs/performance.md.
 

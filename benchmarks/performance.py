@@ -53,6 +53,7 @@ def machine(rows: list[dict], name: str) -> str:
     """What rows were measured on, as a paragraph."""
     known = ("python", "numpy", "numba", "snakemake", "joblib")
     versions = ", ".join(f"{key} {rows[0][key]}" for key in known if rows[0].get(key))
+    versions += f"; caches: {rows[0]['caches']}" if rows[0].get("caches") else ""
     run = f"`{rows[0]['run']}`, measured" if "run" in rows[0] else "Measured"
     return f"\n\n{run} by {COMMANDS[name]} on {rows[0]['machine']}; {versions}."
 
