@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numba
 import numpy as np
-from run import HERE, processor
+import performance
+from measuring import HERE, processor
 
 import lpi
 from lpi.config import ConfigError, flat, resolve
@@ -70,6 +71,7 @@ def main() -> None:
         for episodes in (EPISODES, EPISODES // 10):
             settings = settings_of(**TARGET, evaluation_episodes=episodes)
             writer.writerow(facts("target", settings) | train_process(settings) | machine)
+    performance.main()
 
 
 def size(graph: str, agents: int) -> int:

@@ -15,18 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import numba
 import numpy as np
 from baseline import NumpyTD
+from measuring import HERE, figure, processor
 
 import lpi
 from lpi.evaluation import entropies, localized_td, q_tables
 from lpi.improvement import aggregated_q, improvement_plan, multiplicative_weights
 from lpi.policy import policy_index, uniform_table
 
-HERE = Path(__file__).parent
 SETTINGS = dict(p1_means="success", p2_means="success")
 EPISODE, START, TAU = 20, 45.0, 0.05
 
@@ -194,17 +193,6 @@ def least(action, repetitions: int) -> float:
         action()
         times.append(time.process_time() - start)
     return min(times)
-
-
-def figure(measurement: str, value: float, unit: str) -> dict:
-    return {"measurement": measurement, "value": f"{value:.3g}", "unit": unit}
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

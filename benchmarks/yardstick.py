@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+import performance
 from run import EPISODE, HERE, SETTINGS, START, TAU, least, processor
 
 import lpi
@@ -290,6 +291,7 @@ def main() -> None:
     found = text(rows, where, options.before)
     (HERE / "yardstick.md").write_text(found, encoding="utf-8")
     print(found)
+    performance.main()
 
 
 if __name__ == "__main__":

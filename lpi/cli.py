@@ -242,6 +242,9 @@ def _seeds(options: argparse.Namespace) -> list[int]:
 def _reference(options: argparse.Namespace) -> None:
     settings = _settings(options)
     check_outputs(output=options.output)
+    from lpi.memory import check_reference
+
+    check_reference(settings)
     from lpi import reference
 
     mdp, tau = _mdp(settings), settings.training.tau
@@ -307,10 +310,10 @@ def _print(settings: Settings, found, method: str, **more) -> None:
 
 
 def _aggregate(options: argparse.Namespace) -> None:
-    from lpi.results import aggregate
+    from lpi.joining import join
 
     check_outputs(options.runs, output=options.output)
-    aggregate(options.runs, options.output)
+    join(options.runs, options.output)
 
 
 def _summary(options: argparse.Namespace) -> None:

@@ -150,6 +150,23 @@ def check_memory(settings: Settings, limit_gb: float | None = None, key: str = "
         )
 
 
+def check_reference(settings: Settings) -> None:
+    """What simulations of J share can be solved for in memory (`lpi reference`).
+
+    Raises:
+        ConfigError: one line that says how much it takes and for how many agents it fits.
+    """
+    graph, agents, limit_gb = settings.environment.graph, settings.environment.agents, _environment_limit()
+    needed = [PROCESS_BYTES + AGENT_BYTES * n + _reference_memory(graph, n)[0] for n in range(1, agents + 1)]
+    if needed[-1] <= limit_gb * 10**9:
+        return
+    fits = [n for n, size in enumerate(needed, 1) if size <= limit_gb * 10**9]
+    raise ConfigError(
+        f"agents: {agents} is not allowed with graph = {graph}: their references take {in_gigabytes(needed[-1])}, the "
+        f"limit is {limit_gb:g} GB; " + (f"{fits[-1]} agents fit" if fits else "no number of agents fits")
+    )
+
+
 def in_gigabytes(size: int) -> str:
     """A size in words."""
     return f"{size / 1e9:.3g} GB" if size < 10**15 else f"about 10^{int(math.log10(size)) - 9} GB"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lpi import experiment, memory
+from lpi import cli, experiment, memory
 from lpi.config import ConfigError, resolve
 from lpi.memory import training_memory
 from lpi.network import Network
@@ -172,3 +172,13 @@ def test_exact_memory_is_what_the_evaluator_asks_for():
             exact.Evaluator(mdp, 0)
         needed = float(re.search(r"need (\S+) GB", str(refused.value))[1]) * 1e9
         assert abs(memory.exact_memory(mdp.joint_states) / needed - 1) < 0.2
+
+
+def test_references_that_do_not_fit_are_refused(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LPI_MEMORY_LIMIT_GB", "0.5")
+    output = ["--output", str(tmp_path / "reference.npz")]
+    assert cli.main(["reference", "--agents", "16", "--graph", "star", *output]) == 2
+    message = "agents: 16 is not allowed with graph = star: their references take 1.24e+03 GB, the limit is 0.5 GB"
+    assert f"{message}; 10 agents fit\n" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert cli.main(["reference", "--agents", "5", "--graph", "star", *output]) == 0

@@ -6,12 +6,13 @@ import csv
 import math
 import subprocess
 import sys
+import tracemalloc
 
 import curves
 import numpy as np
 import pytest
 
-from lpi import results
+from lpi import joining, results
 from lpi.results import COLUMNS, ResultsError
 
 
@@ -186,3 +187,57 @@ def test_atomic_write_keeps_the_old_file_when_writing_fails(tmp_path, monkeypatc
 def test_import_stays_light():
     code = "import sys, lpi.results; print(sorted({'pandas', 'matplotlib', 'seaborn'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_join_makes_the_bytes_of_all_rows_at_once_in_one_level_or_two(tmp_path):
+    keys = [(n, tau, kappa, seed) for n in (10, 8) for tau in (0.1, 0.02) for kappa in (1, 0) for seed in (10, 2, 3)]
+    runs = {key: tmp_path / f"{place}.csv" for place, key in enumerate(keys)}
+    for (n, tau, kappa, seed), path in runs.items():
+        curves.write(path, curves.run([n + 0.1, seed / 3], agents=n, tau=tau, kappa=kappa, seed=seed))
+    results.aggregate(runs.values(), tmp_path / "at_once.csv")
+    points = {}
+    for key in keys:
+        points.setdefault(key[:3], []).append(runs[key])
+    for place, paths in enumerate(points.values()):
+        joining.join(paths, tmp_path / f"point{place}.csv")
+    for place, files in enumerate((runs.values(), tmp_path.glob("point*.csv"), list(runs.values())[::-1])):
+        joining.join(files, tmp_path / f"joined{place}.csv")
+        assert (tmp_path / f"joined{place}.csv").read_bytes() == (tmp_path / "at_once.csv").read_bytes()
+    overlapping = [runs[key] for key in keys if key[3] == 3], [runs[key] for key in keys if key[3] != 3]
+    for place, files in enumerate(overlapping):
+        joining.join(files, tmp_path / f"seeds{place}.csv")
+    joining.join([tmp_path / "seeds0.csv", tmp_path / "seeds1.csv"], tmp_path / "joined.csv")
+    assert (tmp_path / "joined.csv").read_bytes() == (tmp_path / "at_once.csv").read_bytes()
+
+
+@pytest.mark.parametrize("change", [{}, {"reading": "as_printed"}, {"returns": [1.0]}, {"missing": True}])
+def test_join_refuses_what_all_rows_at_once_refuse_and_leaves_nothing(tmp_path, change):
+    one = curves.write(tmp_path / "one.csv", curves.run([1.0, 2.0]))
+    values = {key: value for key, value in change.items() if key == "reading"}
+    other = curves.write(
+        tmp_path / "other.csv", curves.run(change.get("returns", [1.0, 2.0]), seed=int(bool(change)), **values)
+    )
+    files = [one, other] if "missing" not in change else [one, tmp_path / "none.csv"]
+    with pytest.raises(ResultsError) as expected:
+        results.aggregate(files, tmp_path / "curves.csv")
+    with pytest.raises(ResultsError) as found:
+        joining.join(files, tmp_path / "curves.csv")
+    assert str(found.value) == str(expected.value)
+    assert {path.name for path in tmp_path.iterdir()} == {"one.csv", "other.csv"}
+    with pytest.raises(ResultsError, match="exactly one reading"):
+        joining.join([], tmp_path / "curves.csv")
+
+
+def test_memory_of_a_join_does_not_grow_with_the_number_of_files(tmp_path):
+    def peak(seeds):
+        files = [
+            curves.write(tmp_path / f"{seed}.csv", curves.run([1.0] * 51, agents=8, seed=seed)) for seed in range(seeds)
+        ]
+        tracemalloc.start()
+        joining.join(files, tmp_path / "curves.csv")
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(2)
+    assert peak(160) < 2 * peak(20)  # of all rows eight times

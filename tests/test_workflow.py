@@ -250,10 +250,11 @@ def test_a_run_is_the_same_on_the_command_line(finished, tmp_path):
 
 
 def test_seeds_of_one_job_and_simulations_are_the_same_on_the_command_line(finished, tmp_path):
-    """Two runs of a batch, with a reference from a file, against a run of its own without."""
+    """Two runs of a batch, joined, with a reference from a file, against a run of its own without."""
     run = "results/working/runs/n3_kappa1_tau0.1_seed{}.csv"
+    joined = "results/working/points/n3_kappa1_tau0.1.csv"
     simulated = {"outer_loops": 2, "trajectory_length": 50, "evaluation": "monte_carlo"}
-    done = finished.snakemake(run.format(3), readings=["working"], seeds=[1, 3], settings=simulated)
+    done = finished.snakemake(joined, readings=["working"], seeds=[1, 3], settings=simulated)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (finished.folder / "results/working/references/n3_tau0.1.npz").exists()
     for seed in (1, 3):
@@ -261,6 +262,7 @@ def test_seeds_of_one_job_and_simulations_are_the_same_on_the_command_line(finis
         arguments += [word for key, value in simulated.items() for word in ("--set", f"{key}={value}")]
         subprocess.run([sys.executable, "-m", "lpi", "train", *arguments], cwd=finished.folder, check=True)
         assert (finished.folder / run.format(seed)).read_bytes() == (tmp_path / "run.csv").read_bytes()
+        assert (tmp_path / "run.csv").read_bytes().partition(b"\n")[2] in (finished.folder / joined).read_bytes()
 
 
 def test_kernels_are_compiled_again_when_a_function_they_inline_changes(edited):

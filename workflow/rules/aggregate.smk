@@ -1,4 +1,4 @@
-# In two levels: a command line holds some two thousand file names, and a new seed or tau leaves other points alone.
+# In two levels, each a file at a time in memory that does not grow: a new seed or tau leaves other points alone.
 rule point:
     input:
         package="<results>/package/aggregate.txt",
@@ -13,14 +13,14 @@ rule point:
         "<results>/logs/point/{reading}/n{agents}_kappa{kappa}_tau{tau}.log",
     benchmark:
         "<results>/benchmarks/point/{reading}/n{agents}_kappa{kappa}_tau{tau}.tsv"
-    group:
-        "join"
     conda:
         "../envs/lpi.yaml"
+    params:
+        runs=joined_runs,
     message:
         "Join seeds of {wildcards.reading}: n = {wildcards.agents}, kappa = {wildcards.kappa}, tau = {wildcards.tau}"
     shell:
-        "python -m lpi aggregate --output {output:q} {input.runs:q} > {log:q} 2>&1"
+        "python -m lpi aggregate --output {output:q} {params.runs} > {log:q} 2>&1"
 
 
 rule curves:
@@ -39,7 +39,9 @@ rule curves:
         "<results>/benchmarks/curves/{reading}.tsv"
     conda:
         "../envs/lpi.yaml"
+    params:
+        points=joined_points,
     message:
         "Join all curves of {wildcards.reading}"
     shell:
-        "python -m lpi aggregate --output {output:q} {input.points:q} > {log:q} 2>&1"
+        "python -m lpi aggregate --output {output:q} {params.points} > {log:q} 2>&1"

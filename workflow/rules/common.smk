@@ -21,7 +21,7 @@ from lpi.studies.design import CHOSEN, STUDIES
 COMMANDS = {
     "train": ["cli", "memory", "spreading", "algorithm", "solvers.joint_values", "simulation", "reference", "results"],
     "reference": ["cli", "spreading", "reference"],
-    "aggregate": ["cli", "results"],
+    "aggregate": ["cli", "joining"],
     "optima": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
     "locality": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
     "acting": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
@@ -109,6 +109,28 @@ def reference_option(wildcards, input):
 def seeds_of(wildcards, output):
     """The seeds of a job, by its files: derived from them, so that another batching reruns nothing."""
     return [re.search(r"_seed(\d+)\.csv$", curve)[1] for curve in output.curves]
+
+
+def joined_runs(wildcards, input):
+    """The seeds of a point, for the shell."""
+    return abbreviated(input.runs)
+
+
+def joined_points(wildcards, input):
+    """The points of a reading, for the shell."""
+    return abbreviated(input.points)
+
+
+def abbreviated(files):
+    """Files that differ in one word only, as one word that bash expands.
+
+    The text of a command is limited to 128 kB, which hold some two thousand names; what it expands to, to 2 MB.
+    """
+    start, end = os.path.commonprefix(files), os.path.commonprefix([name[::-1] for name in files])[::-1]
+    words = [name[len(start) : len(name) - len(end)] for name in files]
+    if len(files) < 2 or not all(re.fullmatch(r"[\w.]+", word) for word in words):
+        return " ".join(map(shlex.quote, files))
+    return f"{shlex.quote(start)}{{{','.join(words)}}}{shlex.quote(end)}"
 
 
 def training_rules():
