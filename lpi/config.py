@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from lpi.edge_list import is_file
 from lpi.network import GRAPHS, check_family
 
 _LARGEST = sys.float_info.max  # not math.isfinite, which fails on integers beyond it
@@ -27,8 +28,8 @@ class ConfigError(ValueError):
 def _setting(default, description: str, source: str, *kinds: str, low=None, high=None, above=None, below=None, of=()):
     """A field with its description, source and the values allowed.
 
-    kinds: "integer", "number", "null", "list" (of integers >= low); low/high are inclusive bounds, above/below
-    exclusive ones; `of` lists the words allowed.
+    kinds: "integer", "number", "null", "list" (of integers >= low), "file" (of edges); low/high are inclusive bounds,
+    above/below exclusive ones; `of` lists the words allowed.
     """
     limits = dict(kinds=kinds, low=low, high=high, above=above, below=below, of=tuple(of))
     return field(default=default, metadata=dict(description=description, source=source, **limits))
@@ -46,7 +47,9 @@ class _Checked:
 class EnvironmentConfig(_Checked):
     """The spreading process of section 6.1 and its initial distribution."""
 
-    graph: str = _setting("line", "Family of the network.", "6.1: a line graph", of=GRAPHS)
+    graph: str = _setting(
+        "line", "Family of the network, or a file of its edges.", "6.1: a line graph", "file", of=GRAPHS
+    )
     agents: int = _setting(8, "Number of agents n.", "6.2: 5, 8, 10, 15", "integer", low=1)
     p1: float = _setting(0.6, "Parameter of the spread's transition.", "6.1", "number", low=0, high=1)
     p2: float = _setting(0.7, "Parameter of the protection's transition.", "6.1", "number", low=0, high=1)
@@ -259,6 +262,8 @@ def allowed(key: str) -> str:
             words.append("null")
         elif kind == "list":
             words.append("a list of integers >= 0, one per agent")
+        elif kind == "file":
+            words.append("a file of edges, NAME.txt or NAME.edgelist")
         else:
             words.append(" ".join([f"an {kind}" if kind == "integer" else f"a {kind}", " and ".join(bounds)]).strip())
     return " or ".join(words)
@@ -271,7 +276,7 @@ def check_setting(key: str, value: Any) -> Any:
     limits = SETTINGS[key].metadata
     kinds = limits["kinds"]
     if isinstance(value, str):
-        if value in limits["of"]:
+        if value in limits["of"] or ("file" in kinds and is_file(value)):
             return value
     elif value is None:
         if "null" in kinds:

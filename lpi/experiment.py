@@ -29,6 +29,7 @@ from lpi.config import (
     unknown_key,
 )
 from lpi.config_values import Acting, Panels, check_list, fields_of, refused, setting_value, setting_values, word
+from lpi.edge_list import is_file
 from lpi.memory import DEFAULT_LIMIT_GB, EXACT_LIMIT, check_memory, exact_memory, in_gigabytes
 from lpi.network import Network
 
@@ -174,6 +175,12 @@ class Experiment:
             batches[name] = (*batches.get(name, ()), seed)
         return batches
 
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Files that settings name: what they hold makes results, as the package's own files do."""
+        graphs = [self.resolve(reading, self.points[0]).environment.graph for reading in self.readings]
+        return tuple(sorted({*filter(is_file, [*graphs, self.settings.get("graph", "")])}))
+
     def simulated(self, reading: str, agents: int) -> bool:
         """Whether J of the runs of a reading with so many agents is simulated."""
         return not self._reporting[reading].exact(LOCAL_STATES**agents)
@@ -210,7 +217,7 @@ class Experiment:
                 {**self.custom_readings.get(reading, {}), **self.settings, "agents": self.points[0].agents},
             )
         )
-        return tuple(f"{key}={word(end[key])}" for key in end if key not in GRID and end[key] != start[key])
+        return tuple(f"{key}={word(end[key])}" for key in end if key not in GRID and end[key] != start.get(key))
 
     def environment_assignments(self, reading: str | None = None) -> tuple[str, ...]:
         """`assignments` of the environment alone; without a reading those of the tables that all readings share, which

@@ -46,7 +46,7 @@ def test_every_setting_is_described(key):
     metadata = SETTINGS[key].metadata
     assert len(metadata["description"]) > 10 and metadata["description"].endswith(".")
     assert metadata["source"]
-    assert set(metadata["kinds"]) <= {"integer", "number", "null", "list"}
+    assert set(metadata["kinds"]) <= {"integer", "number", "null", "list", "file"}
     assert metadata["kinds"] or metadata["of"]
     assert allowed(key)
 

@@ -55,6 +55,7 @@ def test_package_files_follow_imports():
         "__main__",
         "cli",
         "config",
+        "edge_list",
         "mdp",
         "multiverse/__init__",
         "multiverse/cli",

@@ -49,6 +49,9 @@ COMMANDS = {
     "multiverse_notebook": ["cli", "notebook", "multiverse.plot", "multiverse.text"],
 }
 
+MODELLED = ("train", "reference", "optima", "locality", "acting", "theory")
+"""The commands that make the environment of a reading."""
+
 
 def checked_experiment(config):
     """The experiment that the config describes; a mistake in it ends the program with one line, before any job.
@@ -71,8 +74,9 @@ def checked_multiverse(path):
 
 
 def source_files(wildcards):
-    """The package files that a command runs."""
-    return package_files(*COMMANDS[wildcards.command])
+    """The package files that a command runs, and what settings name beside them."""
+    read = EXPERIMENT.files if wildcards.command in MODELLED else ()
+    return [*package_files(*COMMANDS[wildcards.command]), *read]
 
 
 def options_of(assignments, reading=None):
