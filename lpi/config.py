@@ -107,6 +107,12 @@ class TrainingConfig(_Checked):
         "null",
         low=1,
     )
+    policy_evaluation: str = _setting(
+        "td0",
+        "Subroutine PolicyEvaluation: td0, Algorithm 2; lstd, least-squares TD on the same trajectories, without steps.",
+        "Algorithm 2; Definition 7 leaves it open",
+        of=("td0", "lstd"),
+    )
     step_schedule: str = _setting(
         "constant",
         "constant: step_size; decaying: step_h / (t + step_t0), t counted from 0 in each outer loop; per_visit: "
@@ -197,6 +203,8 @@ class ReportingConfig(_Checked):
 
 SECTIONS = (EnvironmentConfig, TrainingConfig, ReportingConfig)
 SETTINGS = {f.name: f for section in SECTIONS for f in fields(section)}
+LATER = ("policy_evaluation",)
+"""Settings newer than committed results, which are named only where they are off their defaults."""
 
 READINGS: dict[str, dict[str, Any]] = {
     "as_printed": {
@@ -318,9 +326,10 @@ def resolve(reading: str, *overrides: Mapping[str, Any], readings: Mapping[str, 
 
 
 def flat(settings: Settings) -> dict[str, Any]:
-    """All settings of an experiment as one mapping, in the order of the fields."""
+    """All settings of an experiment as one mapping, in the order of the fields; `LATER` ones only off their defaults."""
     sections = (settings.environment, settings.training, settings.reporting)
-    return {f.name: getattr(section, f.name) for section in sections for f in fields(section)}
+    values = {f.name: getattr(section, f.name) for section in sections for f in fields(section)}
+    return {key: value for key, value in values.items() if key not in LATER or value != SETTINGS[key].default}
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

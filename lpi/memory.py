@@ -31,6 +31,8 @@ EVALUATED_STATE_BYTES = 190  # of an exact evaluation per joint state: of EXACT_
 REFERENCE_STATES = 2**18  # (component values) x (ranks) of the largest problem that is solved for a reference
 REFERENCE_ENTRY_BYTES = 352  # of solving it, per component value and rank of each agent
 AVERAGED_BYTES = 12  # of a number in an averaging's work space, which is there in both precisions
+STORED_BYTES = 4  # of a local state or action of a trajectory that is kept
+LSTD_ROW_BYTES = 150  # of least-squares TD for one agent, per row of the trajectories
 EPISODE_TAIL = 5e-4  # discounted weight of the steps that a simulated episode leaves out
 NUMBERS_AT_ONCE = 2**18  # most random numbers of simulations in memory, or those of one episode: a cache holds 2 MB
 
@@ -102,7 +104,18 @@ def run_memory(settings: Settings, known: bool = False) -> int:
         solved, kept = _reference_memory(settings.environment.graph, agents)
         numbers = 8 * max(NUMBERS_AT_ONCE, episode_steps(settings.environment.gamma) * 2 * agents)
         most = max(held + tables.cumulative + numbers + kept, 0 if known else solved)
-    return PROCESS_BYTES + AGENT_BYTES * agents + most
+    return PROCESS_BYTES + AGENT_BYTES * agents + most + _trajectory_memory(settings)
+
+
+def _trajectory_memory(settings: Settings) -> int:
+    """Bytes of the trajectories that least-squares TD keeps: of all agents, and what it makes of them for one."""
+    training, agents = settings.training, settings.environment.agents
+    if training.policy_evaluation != "lstd":
+        return 0
+    rows = training.trajectory_length + -(
+        -training.trajectory_length // (training.episode_length or training.trajectory_length)
+    )
+    return rows * (2 * STORED_BYTES * agents + LSTD_ROW_BYTES)
 
 
 def episode_steps(gamma: float) -> int:

@@ -19,7 +19,10 @@ from lpi.studies.design import CHOSEN, STUDIES
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
-    "train": ["cli", "memory", "spreading", "algorithm", "solvers.joint_values", "simulation", "reference", "results"],
+    "train": [
+        *["cli", "memory", "spreading", "algorithm", "least_squares"],
+        *["solvers.joint_values", "simulation", "reference", "results"],
+    ],
     "reference": ["cli", "spreading", "reference"],
     "aggregate": ["cli", "results"],
     "optima": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
@@ -35,14 +38,14 @@ COMMANDS = {
     "claims": ["claims.judge"],
     "report": ["report.__main__"],
     "studies_run": [
-        *["studies.run", "spreading", "algorithm", "simulation"],
+        *["studies.run", "spreading", "algorithm", "least_squares", "simulation"],
         *["solvers.local_optimum", "studies.td_limit", "results"],
     ],
     "studies_report": ["studies.results", "studies.text"],
     "studies_notebook": ["cli", "notebook", "studies.plot"],
     "multiverse_train": [
         *["cli", "multiverse.design", "memory", "spreading"],
-        *["algorithm", "solvers.joint_values", "simulation"],
+        *["algorithm", "least_squares", "solvers.joint_values", "simulation"],
     ],
     "multiverse_verdicts": ["cli", "multiverse.verdicts", "exact", "policy", "spreading"],
     "multiverse_effects": ["cli", "multiverse.effects"],
