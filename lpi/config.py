@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -14,11 +15,14 @@ from typing import Any
 
 from lpi.edge_list import is_file
 from lpi.network import GRAPHS, check_family
+from lpi.readings import READINGS
 
 _LARGEST = sys.float_info.max  # not math.isfinite, which fails on integers beyond it
 
 LOCAL_STATES, LOCAL_ACTIONS = 4, 2  # of the spreading process
 LARGEST_SEED = 2**32 - 1
+SPREADING = "spreading"
+_PYTHON = re.compile(r"[^{}<>\"'\x00-\x1f]*[^{}<>\"'\x00-\x1f/]\.py")
 
 
 class ConfigError(ValueError):
@@ -28,7 +32,8 @@ class ConfigError(ValueError):
 def _setting(default, description: str, source: str, *kinds: str, low=None, high=None, above=None, below=None, of=()):
     """A field with its description, source and the values allowed.
 
-    kinds: "integer", "number", "null", "list" (of integers >= low), "file" (of edges); low/high are inclusive bounds,
+    kinds: "integer", "number", "null", "list" (of integers >= low), "file" (of edges), "python" (a
+    file), "mapping" (from names to numbers); low/high are inclusive bounds,
     above/below exclusive ones; `of` lists the words allowed.
     """
     limits = dict(kinds=kinds, low=low, high=high, above=above, below=below, of=tuple(of))
@@ -79,6 +84,16 @@ class EnvironmentConfig(_Checked):
     )
     rho_protected: float = _setting(
         0.5, "Probability of s2 = 1 under independent_bits.", "never given", "number", low=0, high=1
+    )
+    environment: str = _setting(
+        SPREADING,
+        "spreading: that of the paper; sis: an epidemic with treatment; or your own Python file, which is executed.",
+        "6.1; sis after [29]",
+        "python",
+        of=(SPREADING, "sis"),
+    )
+    environment_parameters: Mapping[str, float] | None = _setting(
+        None, "Parameters of an environment other than spreading; null: its own defaults.", "ours", "mapping", "null"
     )
 
 
@@ -203,48 +218,13 @@ class ReportingConfig(_Checked):
 
 SECTIONS = (EnvironmentConfig, TrainingConfig, ReportingConfig)
 SETTINGS = {f.name: f for section in SECTIONS for f in fields(section)}
-LATER = ("policy_evaluation",)
+SPREADING_ONLY = (
+    *("p1", "p2", "p_eff", "cost", "p1_means", "p2_means"),
+    *("rho", "rho_infected", "rho_protected"),
+)
+"""Settings of the spreading process alone."""
+LATER = ("policy_evaluation", "environment", "environment_parameters")
 """Settings newer than committed results, which are named only where they are off their defaults."""
-
-READINGS: dict[str, dict[str, Any]] = {
-    "as_printed": {
-        "p1_means": "failure",
-        "p2_means": "failure",
-        "inner_start": "uniform",
-        "q_start": "zero",
-        "q_reset": "every_loop",
-        "reward_at": "arrival",
-        "trajectory_length": 10_000,
-        "episode_length": None,
-        "rho": "uniform",
-        "entropy_weight": "network",
-    },
-    "working": {
-        "p1_means": "success",
-        "p2_means": "success",
-        "inner_start": "carried",
-        "q_start": "optimistic",
-        "q_reset": "once",
-        "reward_at": "departure",
-        "trajectory_length": 100_000,
-        "episode_length": 20,
-        "rho": "uniform",
-        "entropy_weight": "network",
-    },
-    # found by search, not what the authors did: the reading with the most claims supported (figures/multiverse)
-    "best_match": {
-        "p1_means": "success",
-        "p2_means": "success",
-        "inner_start": "carried",
-        "q_start": "optimistic",
-        "q_reset": "once",
-        "reward_at": "departure",
-        "trajectory_length": 10_000,
-        "episode_length": None,
-        "rho": "uniform",
-        "entropy_weight": "network",
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -272,6 +252,10 @@ def allowed(key: str) -> str:
             words.append("a list of integers >= 0, one per agent")
         elif kind == "file":
             words.append("a file of edges, NAME.txt or NAME.edgelist")
+        elif kind == "python":
+            words.append("a Python file, NAME.py")
+        elif kind == "mapping":
+            words.append("a mapping from names to numbers")
         else:
             words.append(" ".join([f"an {kind}" if kind == "integer" else f"a {kind}", " and ".join(bounds)]).strip())
     return " or ".join(words)
@@ -286,6 +270,11 @@ def check_setting(key: str, value: Any) -> Any:
     if isinstance(value, str):
         if value in limits["of"] or ("file" in kinds and is_file(value)):
             return value
+        if "python" in kinds and _PYTHON.fullmatch(value):
+            return value
+    elif isinstance(value, Mapping):
+        if "mapping" in kinds and all(isinstance(name, str) and _is_number(value[name]) for name in value):
+            return {name: float(number) for name, number in value.items()}
     elif value is None:
         if "null" in kinds:
             return None
@@ -317,12 +306,24 @@ def resolve(reading: str, *overrides: Mapping[str, Any], readings: Mapping[str, 
     for mapping in (known[reading], *overrides):
         for key, value in mapping.items():
             values[key] = check_setting(key, value)
+    _check_spreading(values, *([] if reading in READINGS else [known[reading]]), *overrides)
     sections = [
         section(**{f.name: values[f.name] for f in fields(section) if f.name in values}) for section in SECTIONS
     ]
     settings = Settings(*sections)
     _check_together(settings)
     return settings
+
+
+def _check_spreading(values: Mapping[str, Any], *given: Mapping[str, Any]) -> None:
+    """What is given by hand for the spreading process goes with no other environment."""
+    environment = values.get("environment", SPREADING)
+    for key in {key: None for mapping in given for key in mapping if environment != SPREADING}:
+        if key in SPREADING_ONLY:
+            raise ConfigError(
+                f"{key}: {values[key]!r} is not allowed with environment = {environment}; its own parameters stand in "
+                "environment_parameters"
+            )
 
 
 def flat(settings: Settings) -> dict[str, Any]:
@@ -352,19 +353,27 @@ def unknown_key(key: str, known) -> str:
 
 
 def _check_together(settings: Settings) -> None:
-    """The graph exists; the defaults of Definition 6 are local states and actions of the spreading process."""
+    """The graph and the environment exist; the defaults of Definition 6 are its local states and actions."""
+    from lpi.environments import check_parameters, local_sizes
+
     training, agents = settings.training, settings.environment.agents
     try:
         check_family(settings.environment.graph, agents)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    for key, limit in (("default_state", LOCAL_STATES), ("default_action", LOCAL_ACTIONS)):
+    check_parameters(settings.environment)
+    states, actions = local_sizes(settings.environment)
+    for key, limit in (("default_state", states), ("default_action", actions)):
         values = getattr(training, key)
         values = values if isinstance(values, tuple) else (values,) * agents
         if len(values) != agents or max(values) >= limit or min(values) < 0:
             raise ConfigError(
                 f"{key}: {getattr(training, key)!r} is not allowed; an integer in 0..{limit - 1}, or {agents} of them"
             )
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _is_integer(value) -> bool:

@@ -22,7 +22,6 @@ from lpi.config import (
     SETTINGS,
     ConfigError,
     EnvironmentConfig,
-    ReportingConfig,
     Settings,
     flat,
     resolve,
@@ -30,6 +29,7 @@ from lpi.config import (
 )
 from lpi.config_values import Acting, Panels, check_list, fields_of, refused, setting_value, setting_values, word
 from lpi.edge_list import is_file
+from lpi.environments import local_sizes
 from lpi.memory import DEFAULT_LIMIT_GB, EXACT_LIMIT, check_memory, exact_memory, in_gigabytes
 from lpi.network import Network
 
@@ -178,16 +178,15 @@ class Experiment:
     @cached_property
     def files(self) -> tuple[str, ...]:
         """Files that settings name: what they hold makes results, as the package's own files do."""
-        graphs = [self.resolve(reading, self.points[0]).environment.graph for reading in self.readings]
-        return tuple(sorted({*filter(is_file, [*graphs, self.settings.get("graph", "")])}))
+        used = [self.resolve(reading, self.points[0]).environment for reading in self.readings]
+        graphs = [*(environment.graph for environment in used), self.settings.get("graph", "")]
+        own = [environment.environment for environment in used if environment.environment.endswith(".py")]
+        return tuple(sorted({*filter(is_file, graphs), *own}))
 
     def simulated(self, reading: str, agents: int) -> bool:
         """Whether J of the runs of a reading with so many agents is simulated."""
-        return not self._reporting[reading].exact(LOCAL_STATES**agents)
-
-    @cached_property
-    def _reporting(self) -> dict[str, ReportingConfig]:
-        return {reading: self.resolve(reading, self.points[0]).reporting for reading in self.readings}
+        settings = self.resolve(reading, self.points[0])
+        return not settings.reporting.exact(local_sizes(settings.environment)[0] ** agents)
 
     def resolve(self, reading: str, point: Point) -> Settings:
         """All settings of the runs of a reading at a point of the grid."""
@@ -322,6 +321,8 @@ def _settings(where: str, values: Any) -> dict[str, Any]:
     for key, value in values.items():
         if key in GRID:
             raise refused(f"{where}.{key}", value, f"the grid sets it; use {GRID[key]}")
+        if key in ("environment", "environment_parameters") and where == "settings":
+            raise refused(f"{where}.{key}", value, "a setting of a reading, under custom_readings")
         if key not in SETTINGS:
             raise ConfigError(f"{where}.{unknown_key(key, [name for name in SETTINGS if name not in GRID])}")
         checked[key] = setting_value(f"{where}.{key}", key, value)

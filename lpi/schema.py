@@ -46,6 +46,10 @@ def setting_schema(key: str) -> dict[str, Any]:
             kinds.append(_list({"type": "integer", "minimum": 0}, unique=False))
         elif kind == "null":
             kinds.append({"type": "null"})
+        elif kind == "python":
+            kinds.append({"type": "string", "pattern": r"\.py$"})
+        elif kind == "mapping":
+            kinds.append({"type": "object", "additionalProperties": {"type": "number"}})
         elif kind == "file":
             kinds.append({"type": "string", "pattern": f"^{FILE.pattern}$"})
         else:

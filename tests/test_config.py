@@ -47,7 +47,7 @@ def test_every_setting_is_described(key):
     metadata = SETTINGS[key].metadata
     assert len(metadata["description"]) > 10 and metadata["description"].endswith(".")
     assert metadata["source"]
-    assert set(metadata["kinds"]) <= {"integer", "number", "null", "list", "file"}
+    assert set(metadata["kinds"]) <= {"integer", "number", "null", "list", "file", "python", "mapping"}
     assert metadata["kinds"] or metadata["of"]
     assert allowed(key)
 

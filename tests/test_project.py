@@ -61,6 +61,7 @@ def test_package_files_follow_imports():
         "multiverse/cli",
         "network",
         "policy",
+        "readings",
         "results",
         "truth/__init__",
         "truth/commands",

@@ -20,12 +20,12 @@ from lpi.studies.design import CHOSEN, STUDIES
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
     "train": [
-        *["cli", "memory", "spreading", "algorithm", "least_squares"],
+        *["cli", "memory", "spreading", "epidemic", "algorithm", "least_squares"],
         *["solvers.joint_values", "simulation", "reference", "results"],
     ],
-    "reference": ["cli", "spreading", "reference"],
+    "reference": ["cli", "spreading", "epidemic", "reference"],
     "aggregate": ["cli", "results"],
-    "optima": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
+    "optima": ["cli", "truth.ground_truth", "spreading", "epidemic", "truth.tables"],
     "locality": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
     "acting": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
     "notebook": ["cli", "notebook", "plotting", "summary", "findings", "truth.figures", "truth.findings"],
