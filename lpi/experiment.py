@@ -52,7 +52,7 @@ GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 RESERVED = (
     *("logs", "package", "benchmarks", "quick", "notebooks", "report"),
-    *("locality", "acting", "theory", "multiverse", "studies", "scaling"),
+    *("locality", "acting", "theory", "multiverse", "studies", "scaling", "baseline"),
 )
 """Folders in the results folder, beside those of the readings."""
 _ENVIRONMENT = tuple(f.name for f in fields(EnvironmentConfig) if f.name not in GRID)

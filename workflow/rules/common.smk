@@ -9,6 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from lpi.baselines import design as baselines
 from lpi.cluster import training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
@@ -40,6 +41,10 @@ COMMANDS = {
     "studies_run": [
         *["studies.run", "spreading", "algorithm", "least_squares", "simulation"],
         *["solvers.local_optimum", "studies.td_limit", "results"],
+    ],
+    "baseline_run": [
+        *["baselines.compare", "baselines.actor_critic", "algorithm", "solvers.joint_values", "exact"],
+        *["spreading", "plotting", "studies.run"],
     ],
     "studies_report": ["studies.results", "studies.text"],
     "studies_notebook": ["cli", "notebook", "studies.plot"],
@@ -195,6 +200,11 @@ def scaling_parameters(wildcards):
     return json.dumps({"table": "benchmarks/growth.csv", "output": f"{EXPERIMENT.results_folder}/scaling"})
 
 
+def baseline_configuration(wildcards):
+    """What the comparison with the actor-critic is made from, as JSON."""
+    return json.dumps(baselines.configuration())
+
+
 def theory_configuration(wildcards):
     """What the theory table is made from, as JSON."""
     return json.dumps({"settings": theory_settings()})
@@ -251,7 +261,7 @@ def quoted_tables(wildcards):
     Not inputs: a report must not start the multiverse.
     """
     folder = Path(EXPERIMENT.figures_folder)
-    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory"}
+    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory", "baseline"}
     paths = [path for kind in ("csv", "json", "md") for path in folder.glob(f"*/*.{kind}")]
     quoted = sorted(path for path in paths if path.parent.name not in made)
     return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
@@ -295,6 +305,7 @@ DRAWN = [*EXPERIMENT.figures, *TRUTHS, JUDGED]
 TRUTH_TABLES = ["locality", "acting"]
 MEANINGS = ["_".join(means) for means in CONVENTIONS]
 SHARED_ENVIRONMENT = options_of(EXPERIMENT.environment_assignments())
+BASELINE_KAPPAS = baselines.KAPPAS
 STUDY_TABLES = [
     *expand("{table}.csv", table=["levels", "contrasts", "between_kappas", "prices", "effects", "visits", "loops"]),
     "chosen.json",
