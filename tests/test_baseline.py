@@ -52,6 +52,7 @@ def test_text_and_figure_are_made_from_the_rows(tmp_path):
     compare.main(["report", *parts, "--chosen", str(tmp_path / "chosen.json"), "--folder", str(tmp_path)])
     words = (tmp_path / "baseline.md").read_text(encoding="utf-8")
     assert words.count("| 0.270 (0.250 to 0.290) | 0.395 (0.375 to 0.415) | 0.520") == 4
+    assert "κ = 2: 0.500 (step 0.05)" in words  # all alike
     assert "localized actor-critic: 0.1 out of 0.1, 1, 10, 100 (at the end of its grid)" in words
     written = pd.read_csv(tmp_path / "baseline.csv")
     assert len(written) == 12 and set(written["seeds"]) == {5}
