@@ -123,7 +123,7 @@ TOGETHER = {
     "a reading named like a folder": (
         {"custom_readings": {"logs": {}}},
         "custom_readings: 'logs'",
-        "multiverse, studies, scaling itself",
+        "multiverse, studies, scaling, baseline itself",
     ),
     "or nearly": ({"custom_readings": {"Package": {}}}, "custom_readings: 'Package'", "the results folder needs logs"),
     "a brace in a folder": ({"results_folder": "a{b}"}, "results_folder: 'a{b}'", "without {}<>"),
