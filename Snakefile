@@ -9,6 +9,7 @@
 #   studies    apart from the default job: why LPI does what it does, and what works
 #   publish    copies of these in the figures folder, with the configuration they come from
 #   multiverse apart from the default job: many readings at once, judged (config/multiverse.yaml)
+#   baseline   apart from the default job: LPI beside the localized actor-critic on the same runs
 #   scaling    apart from the default job: how time, memory and visited share grow, as benchmarks/growth.py measured
 from snakemake.utils import min_version
 
@@ -68,6 +69,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/multiverse.smk"
 include: "workflow/rules/scaling.smk"
+include: "workflow/rules/baseline.smk"
 
 
 onsuccess:

@@ -95,8 +95,7 @@ def train(
     policy = uniform_table(mdp, kappa)
     uniform_logs = -np.repeat(logarithms(mdp.actions), index.size * mdp.actions)
     logs = uniform_logs
-    episode = config.episode_length or config.trajectory_length
-    step_size = _step_size(config)
+    evaluate = _policy_evaluation(config, model, index, rng)
     most = np.repeat(logarithms(np.maximum(mdp.actions, 2)), index.size)
 
     def record(m: int, td_error: float) -> LoopRecord:
@@ -112,9 +111,7 @@ def train(
             q.values[:] = start
             q.visits[:] = 0
         bonus = n * config.tau * entropies(policy, index, mdp.actions)
-        td_error = localized_td(
-            model, q, policy, index, bonus, config.trajectory_length, episode, config.reward_at, step_size, rng
-        )
+        td_error = evaluate(q, policy, bonus)
         logs = uniform_logs if config.inner_start == "uniform" else logs
         policy, logs = multiplicative_weights(
             plan, aggregated_q(plan, q), logs, config.eta, config.tau, config.inner_steps
@@ -133,6 +130,19 @@ def q_start(mdp: NetworkedMDP, config: TrainingConfig) -> float:
         largest = mdp.reward_bound + mdp.agents * config.tau * float(logarithms(mdp.actions).max())
         return largest / (1 - mdp.gamma)
     return float(config.q_start)
+
+
+def _policy_evaluation(config: TrainingConfig, model, index, rng: np.random.Generator):
+    """The subroutine of line 7: function of Q tables (changed in place), flat policy and bonus to the mean |TD error|."""
+    length = config.trajectory_length, config.episode_length or config.trajectory_length
+    if config.policy_evaluation == "lstd":
+        from lpi.least_squares import localized_lstd
+
+        return lambda q, policy, bonus: localized_lstd(model, q, policy, index, bonus, *length, config.reward_at, rng)
+    step_size = _step_size(config)
+    return lambda q, policy, bonus: localized_td(
+        model, q, policy, index, bonus, *length, config.reward_at, step_size, rng
+    )
 
 
 def _step_size(config: TrainingConfig):

@@ -169,9 +169,9 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _mdp(settings: Settings):
-    from lpi.spreading import from_settings
+    from lpi.environments import model
 
-    return from_settings(settings.environment)
+    return model(settings.environment)
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, Settings
+from lpi.config import Settings
+from lpi.environments import local_sizes
 from lpi.memory import exact_memory, training_memory
 from lpi.network import Network
 
@@ -33,10 +34,11 @@ def training_request(settings: Settings, seeds: int) -> Request:
     """
     network, training = Network.named(settings.environment.graph, settings.environment.agents), settings.training
     agents, beta = network.agents, training.kappa if training.beta is None else training.beta
-    states, actions = [LOCAL_STATES] * agents, [LOCAL_ACTIONS] * agents
+    sizes = local_sizes(settings.environment)
+    states, actions = [sizes[0]] * agents, [sizes[1]] * agents
     count = training.step_schedule == "per_visit"
     tables = training_memory(network, states, actions, training.kappa, beta, count)
-    joint = LOCAL_STATES**agents
+    joint = sizes[0] ** agents
     evaluated = joint if settings.reporting.exact(joint) else 0
     loop = (
         agents * training.trajectory_length / UPDATES_PER_SECOND

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from lpi.edge_list import is_file
 from lpi.network import GRAPHS, check_family
+from lpi.readings import READINGS
 
 _LARGEST = sys.float_info.max  # not math.isfinite, which fails on integers beyond it
 
 LOCAL_STATES, LOCAL_ACTIONS = 4, 2  # of the spreading process
 LARGEST_SEED = 2**32 - 1
+SPREADING = "spreading"
+_PYTHON = re.compile(r"[^{}<>\"'\x00-\x1f]*[^{}<>\"'\x00-\x1f/]\.py")
 
 
 class ConfigError(ValueError):
@@ -27,8 +32,9 @@ class ConfigError(ValueError):
 def _setting(default, description: str, source: str, *kinds: str, low=None, high=None, above=None, below=None, of=()):
     """A field with its description, source and the values allowed.
 
-    kinds: "integer", "number", "null", "list" (of integers >= low); low/high are inclusive bounds, above/below
-    exclusive ones; `of` lists the words allowed.
+    kinds: "integer", "number", "null", "list" (of integers >= low), "file" (of edges), "python" (a
+    file), "mapping" (from names to numbers); low/high are inclusive bounds,
+    above/below exclusive ones; `of` lists the words allowed.
     """
     limits = dict(kinds=kinds, low=low, high=high, above=above, below=below, of=tuple(of))
     return field(default=default, metadata=dict(description=description, source=source, **limits))
@@ -46,7 +52,9 @@ class _Checked:
 class EnvironmentConfig(_Checked):
     """The spreading process of section 6.1 and its initial distribution."""
 
-    graph: str = _setting("line", "Family of the network.", "6.1: a line graph", of=GRAPHS)
+    graph: str = _setting(
+        "line", "Family of the network, or a file of its edges.", "6.1: a line graph", "file", of=GRAPHS
+    )
     agents: int = _setting(8, "Number of agents n.", "6.2: 5, 8, 10, 15", "integer", low=1)
     p1: float = _setting(0.6, "Parameter of the spread's transition.", "6.1", "number", low=0, high=1)
     p2: float = _setting(0.7, "Parameter of the protection's transition.", "6.1", "number", low=0, high=1)
@@ -77,6 +85,16 @@ class EnvironmentConfig(_Checked):
     rho_protected: float = _setting(
         0.5, "Probability of s2 = 1 under independent_bits.", "never given", "number", low=0, high=1
     )
+    environment: str = _setting(
+        SPREADING,
+        "spreading: that of the paper; sis: an epidemic with treatment; or your own Python file, which is executed.",
+        "6.1; sis after [29]",
+        "python",
+        of=(SPREADING, "sis"),
+    )
+    environment_parameters: Mapping[str, float] | None = _setting(
+        None, "Parameters of an environment other than spreading; null: its own defaults.", "ours", "mapping", "null"
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +121,12 @@ class TrainingConfig(_Checked):
         "integer",
         "null",
         low=1,
+    )
+    policy_evaluation: str = _setting(
+        "td0",
+        "Subroutine PolicyEvaluation: td0, Algorithm 2; lstd, least-squares TD on the same trajectories, without steps.",
+        "Algorithm 2; Definition 7 leaves it open",
+        of=("td0", "lstd"),
     )
     step_schedule: str = _setting(
         "constant",
@@ -194,46 +218,13 @@ class ReportingConfig(_Checked):
 
 SECTIONS = (EnvironmentConfig, TrainingConfig, ReportingConfig)
 SETTINGS = {f.name: f for section in SECTIONS for f in fields(section)}
-
-READINGS: dict[str, dict[str, Any]] = {
-    "as_printed": {
-        "p1_means": "failure",
-        "p2_means": "failure",
-        "inner_start": "uniform",
-        "q_start": "zero",
-        "q_reset": "every_loop",
-        "reward_at": "arrival",
-        "trajectory_length": 10_000,
-        "episode_length": None,
-        "rho": "uniform",
-        "entropy_weight": "network",
-    },
-    "working": {
-        "p1_means": "success",
-        "p2_means": "success",
-        "inner_start": "carried",
-        "q_start": "optimistic",
-        "q_reset": "once",
-        "reward_at": "departure",
-        "trajectory_length": 100_000,
-        "episode_length": 20,
-        "rho": "uniform",
-        "entropy_weight": "network",
-    },
-    # found by search, not what the authors did: the reading with the most claims supported (figures/multiverse)
-    "best_match": {
-        "p1_means": "success",
-        "p2_means": "success",
-        "inner_start": "carried",
-        "q_start": "optimistic",
-        "q_reset": "once",
-        "reward_at": "departure",
-        "trajectory_length": 10_000,
-        "episode_length": None,
-        "rho": "uniform",
-        "entropy_weight": "network",
-    },
-}
+SPREADING_ONLY = (
+    *("p1", "p2", "p_eff", "cost", "p1_means", "p2_means"),
+    *("rho", "rho_infected", "rho_protected"),
+)
+"""Settings of the spreading process alone."""
+LATER = ("policy_evaluation", "environment", "environment_parameters")
+"""Settings newer than committed results, which are named only where they are off their defaults."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +250,12 @@ def allowed(key: str) -> str:
             words.append("null")
         elif kind == "list":
             words.append("a list of integers >= 0, one per agent")
+        elif kind == "file":
+            words.append("a file of edges, NAME.txt or NAME.edgelist")
+        elif kind == "python":
+            words.append("a Python file, NAME.py")
+        elif kind == "mapping":
+            words.append("a mapping from names to numbers")
         else:
             words.append(" ".join([f"an {kind}" if kind == "integer" else f"a {kind}", " and ".join(bounds)]).strip())
     return " or ".join(words)
@@ -271,8 +268,13 @@ def check_setting(key: str, value: Any) -> Any:
     limits = SETTINGS[key].metadata
     kinds = limits["kinds"]
     if isinstance(value, str):
-        if value in limits["of"]:
+        if value in limits["of"] or ("file" in kinds and is_file(value)):
             return value
+        if "python" in kinds and _PYTHON.fullmatch(value):
+            return value
+    elif isinstance(value, Mapping):
+        if "mapping" in kinds and all(isinstance(name, str) and _is_number(value[name]) for name in value):
+            return {name: float(number) for name, number in value.items()}
     elif value is None:
         if "null" in kinds:
             return None
@@ -304,6 +306,7 @@ def resolve(reading: str, *overrides: Mapping[str, Any], readings: Mapping[str, 
     for mapping in (known[reading], *overrides):
         for key, value in mapping.items():
             values[key] = check_setting(key, value)
+    _check_spreading(values, *([] if reading in READINGS else [known[reading]]), *overrides)
     sections = [
         section(**{f.name: values[f.name] for f in fields(section) if f.name in values}) for section in SECTIONS
     ]
@@ -312,10 +315,22 @@ def resolve(reading: str, *overrides: Mapping[str, Any], readings: Mapping[str, 
     return settings
 
 
+def _check_spreading(values: Mapping[str, Any], *given: Mapping[str, Any]) -> None:
+    """What is given by hand for the spreading process goes with no other environment."""
+    environment = values.get("environment", SPREADING)
+    for key in {key: None for mapping in given for key in mapping if environment != SPREADING}:
+        if key in SPREADING_ONLY:
+            raise ConfigError(
+                f"{key}: {values[key]!r} is not allowed with environment = {environment}; its own parameters stand in "
+                "environment_parameters"
+            )
+
+
 def flat(settings: Settings) -> dict[str, Any]:
-    """All settings of an experiment as one mapping, in the order of the fields."""
+    """All settings of an experiment as one mapping, in the order of the fields; `LATER` ones only off their defaults."""
     sections = (settings.environment, settings.training, settings.reporting)
-    return {f.name: getattr(section, f.name) for section in sections for f in fields(section)}
+    values = {f.name: getattr(section, f.name) for section in sections for f in fields(section)}
+    return {key: value for key, value in values.items() if key not in LATER or value != SETTINGS[key].default}
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -338,19 +353,27 @@ def unknown_key(key: str, known) -> str:
 
 
 def _check_together(settings: Settings) -> None:
-    """The graph exists; the defaults of Definition 6 are local states and actions of the spreading process."""
+    """The graph and the environment exist; the defaults of Definition 6 are its local states and actions."""
+    from lpi.environments import check_parameters, local_sizes
+
     training, agents = settings.training, settings.environment.agents
     try:
         check_family(settings.environment.graph, agents)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    for key, limit in (("default_state", LOCAL_STATES), ("default_action", LOCAL_ACTIONS)):
+    check_parameters(settings.environment)
+    states, actions = local_sizes(settings.environment)
+    for key, limit in (("default_state", states), ("default_action", actions)):
         values = getattr(training, key)
         values = values if isinstance(values, tuple) else (values,) * agents
         if len(values) != agents or max(values) >= limit or min(values) < 0:
             raise ConfigError(
                 f"{key}: {getattr(training, key)!r} is not allowed; an integer in 0..{limit - 1}, or {agents} of them"
             )
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _is_integer(value) -> bool:

@@ -22,13 +22,14 @@ from lpi.config import (
     SETTINGS,
     ConfigError,
     EnvironmentConfig,
-    ReportingConfig,
     Settings,
     flat,
     resolve,
     unknown_key,
 )
 from lpi.config_values import Acting, Panels, check_list, fields_of, refused, setting_value, setting_values, word
+from lpi.edge_list import is_file
+from lpi.environments import local_sizes
 from lpi.memory import DEFAULT_LIMIT_GB, EXACT_LIMIT, check_memory, exact_memory, in_gigabytes
 from lpi.network import Network
 
@@ -51,7 +52,7 @@ GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 RESERVED = (
     *("logs", "package", "benchmarks", "quick", "notebooks", "report"),
-    *("locality", "acting", "theory", "multiverse", "studies", "scaling"),
+    *("locality", "acting", "theory", "multiverse", "studies", "scaling", "baseline"),
 )
 """Folders in the results folder, beside those of the readings."""
 _ENVIRONMENT = tuple(f.name for f in fields(EnvironmentConfig) if f.name not in GRID)
@@ -174,13 +175,18 @@ class Experiment:
             batches[name] = (*batches.get(name, ()), seed)
         return batches
 
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Files that settings name: what they hold makes results, as the package's own files do."""
+        used = [self.resolve(reading, self.points[0]).environment for reading in self.readings]
+        graphs = [*(environment.graph for environment in used), self.settings.get("graph", "")]
+        own = [environment.environment for environment in used if environment.environment.endswith(".py")]
+        return tuple(sorted({*filter(is_file, graphs), *own}))
+
     def simulated(self, reading: str, agents: int) -> bool:
         """Whether J of the runs of a reading with so many agents is simulated."""
-        return not self._reporting[reading].exact(LOCAL_STATES**agents)
-
-    @cached_property
-    def _reporting(self) -> dict[str, ReportingConfig]:
-        return {reading: self.resolve(reading, self.points[0]).reporting for reading in self.readings}
+        settings = self.resolve(reading, self.points[0])
+        return not settings.reporting.exact(local_sizes(settings.environment)[0] ** agents)
 
     def resolve(self, reading: str, point: Point) -> Settings:
         """All settings of the runs of a reading at a point of the grid."""
@@ -210,7 +216,7 @@ class Experiment:
                 {**self.custom_readings.get(reading, {}), **self.settings, "agents": self.points[0].agents},
             )
         )
-        return tuple(f"{key}={word(end[key])}" for key in end if key not in GRID and end[key] != start[key])
+        return tuple(f"{key}={word(end[key])}" for key in end if key not in GRID and end[key] != start.get(key))
 
     def environment_assignments(self, reading: str | None = None) -> tuple[str, ...]:
         """`assignments` of the environment alone; without a reading those of the tables that all readings share, which
@@ -315,6 +321,8 @@ def _settings(where: str, values: Any) -> dict[str, Any]:
     for key, value in values.items():
         if key in GRID:
             raise refused(f"{where}.{key}", value, f"the grid sets it; use {GRID[key]}")
+        if key in ("environment", "environment_parameters") and where == "settings":
+            raise refused(f"{where}.{key}", value, "a setting of a reading, under custom_readings")
         if key not in SETTINGS:
             raise ConfigError(f"{where}.{unknown_key(key, [name for name in SETTINGS if name not in GRID])}")
         checked[key] = setting_value(f"{where}.{key}", key, value)

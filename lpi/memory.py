@@ -12,7 +12,8 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, ConfigError, Settings
+from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, SPREADING, ConfigError, Settings
+from lpi.environments import local_sizes
 from lpi.network import Network
 
 DEFAULT_LIMIT_GB = 4
@@ -31,6 +32,8 @@ EVALUATED_STATE_BYTES = 190  # of an exact evaluation per joint state: of EXACT_
 REFERENCE_STATES = 2**18  # (component values) x (ranks) of the largest problem that is solved for a reference
 REFERENCE_ENTRY_BYTES = 352  # of solving it, per component value and rank of each agent
 AVERAGED_BYTES = 12  # of a number in an averaging's work space, which is there in both precisions
+STORED_BYTES = 4  # of a local state or action of a trajectory that is kept
+LSTD_ROW_BYTES = 150  # of least-squares TD for one agent, per row of the trajectories
 EPISODE_TAIL = 5e-4  # discounted weight of the steps that a simulated episode leaves out
 NUMBERS_AT_ONCE = 2**18  # most random numbers of simulations in memory, or those of one episode: a cache holds 2 MB
 EPISODES_BYTES = 2**25  # most for what is learned from episodes that are walked side by side (`lpi.lanes`)
@@ -85,7 +88,7 @@ def training_memory(
 
 
 def run_memory(settings: Settings, known: bool = False) -> int:
-    """Peak memory of `lpi train` on the spreading process, in bytes: of the whole process, its libraries included.
+    """Peak memory of `lpi train`, in bytes: of the whole process, its libraries included.
 
     Measured peaks of runs are within 20 %.  The first run after an installation compiles as well, in up to 0.3 GB more.
 
@@ -94,8 +97,9 @@ def run_memory(settings: Settings, known: bool = False) -> int:
         known: whether the reference that simulations share is given, not solved for.
     """
     agents, reporting = settings.environment.agents, settings.reporting
-    joint = LOCAL_STATES**agents
-    tables = _spreading_tables(settings)
+    states, _ = local_sizes(settings.environment)
+    joint = states**agents
+    tables = _settings_tables(settings)
     # these are joined from small pieces, whose memory cannot be used for large arrays afterwards
     held = sum(tables) + tables.indices + tables.cumulative
     episodes = episodes_bytes(agents, settings.training.episode_length or settings.training.trajectory_length)
@@ -103,10 +107,22 @@ def run_memory(settings: Settings, known: bool = False) -> int:
     if reporting.exact(joint):
         most = held + _evaluator_memory(settings)
     else:
-        solved, kept = _reference_memory(settings.environment.graph, agents)
+        spreads = settings.environment.environment == SPREADING
+        solved, kept = _reference_memory(settings.environment.graph, agents) if spreads else (0, 0)
         numbers = 8 * max(NUMBERS_AT_ONCE, episode_steps(settings.environment.gamma) * 2 * agents)
         most = max(held + tables.cumulative + numbers + kept, 0 if known else solved)
-    return PROCESS_BYTES + AGENT_BYTES * agents + most
+    return PROCESS_BYTES + AGENT_BYTES * agents + most + _trajectory_memory(settings)
+
+
+def _trajectory_memory(settings: Settings) -> int:
+    """Bytes of the trajectories that least-squares TD keeps: of all agents, and what it makes of them for one."""
+    training, agents = settings.training, settings.environment.agents
+    if training.policy_evaluation != "lstd":
+        return 0
+    rows = training.trajectory_length + -(
+        -training.trajectory_length // (training.episode_length or training.trajectory_length)
+    )
+    return rows * (2 * STORED_BYTES * agents + LSTD_ROW_BYTES)
 
 
 def episodes_bytes(agents: int, episode_length: int) -> int:
@@ -189,22 +205,26 @@ def _joint(network: Network, states: Sequence[int], actions: Sequence[int], agen
     return math.prod(int(states[j]) for j in members), math.prod(int(actions[j]) for j in members)
 
 
-def _spreading_tables(settings: Settings) -> TableBytes:
+def _settings_tables(settings: Settings) -> TableBytes:
     kappa, beta = settings.training.kappa, settings.training.beta
     count = settings.training.step_schedule == "per_visit"
     environment = settings.environment
-    return _named_tables(environment.graph, environment.agents, kappa, kappa if beta is None else beta, count)
+    return _named_tables(
+        environment.graph, environment.agents, kappa, kappa if beta is None else beta, count, local_sizes(environment)
+    )
 
 
 @cache
-def _named_tables(graph: str, agents: int, kappa: int, beta: int, count: bool) -> TableBytes:
+def _named_tables(graph: str, agents: int, kappa: int, beta: int, count: bool, sizes: tuple[int, int]) -> TableBytes:
     network = Network.named(graph, agents)
-    return table_bytes(network, [LOCAL_STATES] * agents, [LOCAL_ACTIONS] * agents, kappa, beta, count)
+    return table_bytes(network, [sizes[0]] * agents, [sizes[1]] * agents, kappa, beta, count)
 
 
 def _evaluator_memory(settings: Settings) -> int:
     """Bytes of an exact evaluation: of the vectors on the joint states, and to average over s1 and over s2."""
     graph, agents = settings.environment.graph, settings.environment.agents
+    if settings.environment.environment != SPREADING:
+        return EVALUATOR_BYTES + exact_memory(local_sizes(settings.environment)[0] ** agents)
     averaged = max(
         _averaged(graph, agents, hops) * block
         for hops, block in zip((1, settings.training.kappa), EVALUATOR_BLOCKS, strict=True)
@@ -259,9 +279,10 @@ def _what_fits(settings: Settings, kappa: int | None, beta: int | None, known: b
 
 def _check_exact(settings: Settings) -> None:
     agents, reporting = settings.environment.agents, settings.reporting
-    joint = LOCAL_STATES**agents
+    states, _ = local_sizes(settings.environment)
+    joint = states**agents
     if reporting.exact(joint) and exact_memory(joint) > EXACT_LIMIT:
-        most = max(n for n in range(1, agents) if exact_memory(LOCAL_STATES**n) <= EXACT_LIMIT)
+        most = max(n for n in range(1, agents) if exact_memory(states**n) <= EXACT_LIMIT)
         raise ConfigError(
             f"evaluation: {reporting.evaluation!r} with exact_states = {reporting.exact_states} is not allowed with "
             f"{agents} agents: an exact evaluation takes {in_gigabytes(exact_memory(joint))}, the limit is "

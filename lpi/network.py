@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lpi.edge_list import is_file, read_edges
+
 _LARGEST_TABLE = 2**40
 GRAPHS = ("line", "ring", "grid", "star", "tree", "erdos_renyi", "random_regular")
 DEGREE = 3
@@ -61,7 +63,7 @@ class Network:
 
     @classmethod
     def named(cls, name: str, agents: int, seed: int = 0) -> Network:
-        """One of the graph families `GRAPHS` with the given number of agents.
+        """One of the graph families `GRAPHS` with the given number of agents, or the graph of a file of edges.
 
         `grid` is the most nearly square rows x columns grid with rows * columns = agents; `tree` is the binary tree
         filled level by level; `star` has agent 0 in the centre; `erdos_renyi` joins each pair with probability
@@ -69,8 +71,10 @@ class Network:
         drawn again (seeds seed, seed + 1, ...) until the graph is connected.
 
         Raises:
-            ValueError: an unknown family, or one that has no graph of this size.
+            ValueError: an unknown family, or one that has no graph of this size; a file that cannot be used.
         """
+        if is_file(name):
+            return cls(agents, read_edges(name, agents))
         check_family(name, agents)
         if name == "line":
             return cls(agents, ((i, i + 1) for i in range(agents - 1)))
@@ -120,9 +124,12 @@ class Network:
 
 
 def check_family(name: str, agents: int) -> None:
-    """The family `name` of `GRAPHS` has a graph with that many agents; ValueError if not."""
+    """The family `name` of `GRAPHS`, or the file of that name, has a graph with that many agents; ValueError if not."""
     if agents < 1:
         raise ValueError(f"agents: {agents} is not allowed; a network has at least 1 agent")
+    if is_file(name):
+        read_edges(name, agents)
+        return
     if name not in GRAPHS:
         raise ValueError(f"graph: {name!r} is not allowed; one of {', '.join(GRAPHS)}")
     if name == "random_regular" and (agents <= DEGREE or agents * DEGREE % 2):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lpi.config import LARGEST_SEED, READINGS, SETTINGS, allowed
+from lpi.edge_list import FILE
 from lpi.experiment import FIGURES, GRID, KEYS, NAME, Acting, Panels
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
@@ -45,6 +46,12 @@ def setting_schema(key: str) -> dict[str, Any]:
             kinds.append(_list({"type": "integer", "minimum": 0}, unique=False))
         elif kind == "null":
             kinds.append({"type": "null"})
+        elif kind == "python":
+            kinds.append({"type": "string", "pattern": r"\.py$"})
+        elif kind == "mapping":
+            kinds.append({"type": "object", "additionalProperties": {"type": "number"}})
+        elif kind == "file":
+            kinds.append({"type": "string", "pattern": f"^{FILE.pattern}$"})
         else:
             words = {word: limits[name] for name, word in bounds.items() if limits[name] is not None}
             kinds.append({"type": kind, **words})

@@ -11,7 +11,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from lpi.config import EnvironmentConfig
+from lpi.config import SPREADING, ConfigError, EnvironmentConfig
 from lpi.mdp import InitialDistribution, NetworkedMDP
 from lpi.network import Network
 
@@ -68,8 +68,15 @@ def spreading_process(
 
 
 def from_settings(environment: EnvironmentConfig) -> NetworkedMDP:
-    """The spreading process that the settings describe, on one of the named graphs."""
-    values = {f.name: getattr(environment, f.name) for f in fields(environment)}
+    """The spreading process that the settings describe, on one of the named graphs.
+
+    Raises:
+        ConfigError: the settings describe another environment (`lpi.environments.model`).
+    """
+    if environment.environment != SPREADING:
+        raise ConfigError(f"environment: {environment.environment!r} is not allowed here; {SPREADING}")
+    other = ("environment", "environment_parameters")
+    values = {f.name: getattr(environment, f.name) for f in fields(environment) if f.name not in other}
     network = Network.named(values.pop("graph"), values.pop("agents"))
     return spreading_process(network, **values)
 

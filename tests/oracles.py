@@ -306,6 +306,8 @@ def localized_policy_iteration(mdp, config, q_start: float, rng: np.random.Gener
             localized_td(
                 mdp, i, beta, records, policy, kappa, config.tau, alpha, config.reward_at, q[i], visits[i]
             )
+            if config.policy_evaluation == "td0"
+            else localized_lstd(mdp, i, beta, records, policy, kappa, config.tau, config.reward_at, q[i])
             for i in range(n)
         ]  # fmt: skip
         q = [table for table, _, _ in learned]
@@ -420,3 +422,46 @@ def td_limit(
             transition[at, entries[following]] += weight[row] * matrix[row, column]
     values = np.linalg.solve(np.diag(mass) - mdp.gamma * transition, reward)
     return {key: float(values[at]) for key, at in entries.items()}
+
+
+# ---------------------------------------------------------------------------------- least-squares TD (Definition 7)
+
+
+def localized_lstd(
+    mdp,
+    i: int,
+    beta: int,
+    records: list[list[tuple]],
+    policy: list[dict],
+    kappa: int,
+    tau: float,
+    reward_at,
+    start: dict,
+) -> tuple[dict, set, float]:
+    """LSTD with one feature a pair, by its definition: A = sum phi(z) (phi(z) - gamma phi(z'))^T, b = sum phi(z) r_hat.
+
+    A pair that no transition leaves has no equation and keeps its value.  Returns as `localized_td` does.
+    """
+    n_i_beta, n_i_kappa = neighbourhoods(mdp, beta)[i], neighbourhoods(mdp, kappa)[i]
+    position = {pair: k for k, pair in enumerate(start)}
+    matrix, vector, updated, transitions = np.zeros((len(start),) * 2), np.zeros(len(start)), set(), []
+    for record in records:
+        pairs = [(restrict(s, n_i_beta), restrict(a, n_i_beta)) for s, a in record]
+        r_hat = [
+            float(mdp.rewards[i][s[i], a[i]]) + mdp.agents * tau * entropy(policy[i][restrict(s, n_i_kappa)])
+            for s, a in record
+        ]
+        for t in range(1, len(record)):
+            reward = {"arrival": r_hat[t], "departure": r_hat[t - 1]}[reward_at]
+            transitions.append((pairs[t - 1], reward, pairs[t]))
+    for z, reward, following in transitions:
+        matrix[position[z], position[z]] += 1
+        matrix[position[z], position[following]] -= mdp.gamma
+        vector[position[z]] += reward
+        updated.add(z)
+    for z, k in position.items():
+        if z not in updated:
+            matrix[k, k], vector[k] = 1, start[z]
+    q = dict(zip(start, np.linalg.solve(matrix, vector).tolist(), strict=True))
+    error = sum(abs(reward + mdp.gamma * q[following] - q[z]) for z, reward, following in transitions)
+    return q, updated, error

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from lpi import experiment, schema
-from lpi.config import SETTINGS, ConfigError, allowed, flat, parse_assignment, resolve
+from lpi.config import LATER, SETTINGS, ConfigError, allowed, flat, parse_assignment, resolve
 
 ROOT = Path(__file__).parents[1]
 
@@ -123,7 +123,7 @@ TOGETHER = {
     "a reading named like a folder": (
         {"custom_readings": {"logs": {}}},
         "custom_readings: 'logs'",
-        "multiverse, studies, scaling itself",
+        "multiverse, studies, scaling, baseline itself",
     ),
     "or nearly": ({"custom_readings": {"Package": {}}}, "custom_readings: 'Package'", "the results folder needs logs"),
     "a brace in a folder": ({"results_folder": "a{b}"}, "results_folder: 'a{b}'", "without {}<>"),
@@ -281,7 +281,7 @@ def test_settings_override_a_custom_reading():
 
 def test_the_recorded_configuration_is_complete():
     found = json.loads(json.dumps(experiment.load({"seeds": [3]}).configuration("working")))
-    assert set(found["settings"]) == set(SETTINGS) - set(experiment.GRID)
+    assert set(found["settings"]) == set(SETTINGS) - set(experiment.GRID) - set(LATER)
     assert found["settings"]["q_start"] == "optimistic"
     assert found["seeds"] == [3] and found["figures"]["figure3"] == {"agents": [5, 10, 15], "taus": [0.05]}
 

@@ -169,7 +169,7 @@ def test_join_sorts_and_refuses_twice(tmp_path):
     [
         ({"optimum": math.nan}, "row 1, column optimum: empty or NaN is not allowed; a number"),
         ({"method": "too_large"}, "row 1, column optimum: a value is not allowed; empty"),
-        ({"method": "guessed"}, "row 1, column method: 'guessed' is not allowed; decoupled or too_large"),
+        ({"method": "guessed"}, "row 1, column method: 'guessed' is not allowed; decoupled or joint or too_large"),
         ({"agents": 2.5}, "row 1, column agents: '2.5' is not allowed; an integer"),
         ({"extra": 1}, "row 1, column extra: not one of the columns"),
     ],

@@ -193,6 +193,8 @@ LOOPS = {
     "Q alone": dict(kappa=0, beta=1, q_reset="once", q_start=-2.5, default_action=(0, 1, 0, 1)),
     "decaying": dict(kappa=1, step_schedule="decaying", step_h=3, step_t0=12, q_reset="once"),
     "per_visit": dict(kappa=1, step_schedule="per_visit", step_power=0.6, step_smallest=0.05, q_reset="once"),
+    "lstd": dict(kappa=1, policy_evaluation="lstd", q_reset="once", inner_start="carried", q_start=2.0),
+    "lstd_reset": dict(kappa=0, beta=1, policy_evaluation="lstd", reward_at="departure"),
     "per_visit_reset": dict(kappa=1, step_schedule="per_visit", step_power=0.6, step_smallest=0.05),
 }
 

@@ -216,8 +216,9 @@ def test_training_declares_the_modules_that_it_loads(finished, tmp_path):
         "print(*{m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'lpi'}, sep='\\n')"
     )
     declared, loaded = {line.split(maxsplit=2)[2] for line in package.splitlines()}, set()
-    for method in ("exact", "monte_carlo"):
-        command = [sys.executable, "-c", script, *arguments, "--set", f"evaluation={method}"]
+    other = ("--set", "policy_evaluation=lstd", "--set", "environment=sis")
+    for options in (("--set", "evaluation=exact"), ("--set", "evaluation=monte_carlo"), other):
+        command = [sys.executable, "-c", script, *arguments, *options]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         loaded |= {Path(name).relative_to(ROOT).as_posix() for name in done.stdout.splitlines()}
     assert loaded <= declared

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import dataclasses
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,11 +65,9 @@ def _runs(study: Study, settings: Settings) -> Iterator[tuple[int, list[dict[str
 
 def model(settings: Settings):
     """The networked MDP of an experiment."""
-    from lpi.network import Network
-    from lpi.spreading import spreading_process
+    from lpi.spreading import from_settings
 
-    values = dataclasses.asdict(settings.environment)
-    return spreading_process(Network.named(values.pop("graph"), values.pop("agents")), **values)
+    return from_settings(settings.environment)
 
 
 def floors() -> Iterator[dict[str, Any]]:

@@ -15,17 +15,16 @@ import io
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from lpi import theory
-from lpi.config import EnvironmentConfig, Settings
+from lpi.config import Settings
 from lpi.mdp import NetworkedMDP
-from lpi.network import Network
 from lpi.results import atomic_write
-from lpi.spreading import spreading_process
+from lpi.spreading import from_settings
 from lpi.theory import bounds, verification
 from lpi.theory.coupling import pair, star, weakly_coupled
 from lpi.theory.dense import uniform_policy
@@ -237,8 +236,7 @@ def _improvement(problem: Problem, tau: float, q: np.ndarray, policy) -> list[Ch
 
 def _experiment(settings: Settings, agents: int, means: Sequence[str]) -> NetworkedMDP:
     environment = replace(settings.environment, agents=agents, p1_means=means[0], p2_means=means[1])
-    values = {f.name: getattr(environment, f.name) for f in fields(EnvironmentConfig)}
-    return spreading_process(Network.named(values.pop("graph"), values.pop("agents")), **values)
+    return from_settings(environment)
 
 
 def _gather(found: dict[tuple, list[Check]], checks: Iterable[Check]) -> None:

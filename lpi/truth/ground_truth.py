@@ -24,13 +24,13 @@ from lpi.theory.bounds import LARGEST_GAMMA
 def optima(mdp: NetworkedMDP, tau: float) -> dict[str, Any]:
     """The values of a row of OPTIMA; where the problem is too large to be solved exactly, NaN and `too_large`.
 
-    Raises:
-        ValueError: the MDP does not decouple given an autonomous component.
+    An MDP that does not decouple given an autonomous component is solved on its joint states: its `optimum` is the best
+    product policy that is found, and `error_bound` includes how far the optimum may be above.
     """
     names = ("optimum", "optimum_unregularized", "ceiling", "uniform", "uniform_unregularized", "error_bound")
     component = autonomous_component(mdp)
     if component is None or not independent_ranks(mdp, component):
-        raise ValueError("optima: this MDP does not decouple given an autonomous component; no method for it")
+        return _joint_optima(mdp, tau, names)
     try:
         problem = DecoupledProblem(mdp, component)
     except ValueError:  # its tables do not fit
@@ -43,6 +43,20 @@ def optima(mdp: NetworkedMDP, tau: float) -> dict[str, Any]:
         max(best.error_bound, greedy.error_bound, tolerance),
     )  # fmt: skip
     return {**dict(zip(names, values, strict=True)), "method": "decoupled"}
+
+
+def _joint_optima(mdp: NetworkedMDP, tau: float, names: Sequence[str]) -> dict[str, Any]:
+    """`optima` on the joint states."""
+    try:
+        best, greedy = exact.optimum(mdp, tau), exact.optimum(mdp, 0.0)
+    except ValueError:  # its tables do not fit
+        return {**dict.fromkeys(names, math.nan), "method": "too_large"}
+    uniform = exact.evaluate(mdp, LocalPolicy.uniform(mdp, 0), tau)
+    values = (
+        best.regularized, best.unregularized, greedy.unregularized, uniform.regularized, uniform.unregularized,
+        max(best.error_bound, greedy.error_bound, uniform.error_bound),
+    )  # fmt: skip
+    return {**dict(zip(names, values, strict=True)), "method": "joint"}
 
 
 def locality(mdp: NetworkedMDP, tau: float, kappas: Sequence[int], seed: int = 0) -> list[dict[str, Any]]:

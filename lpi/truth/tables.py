@@ -24,7 +24,7 @@ _CONVENTION = {
 
 
 def _not_computed(row: Mapping[str, Any]) -> Iterable[str]:
-    if row["method"] == "decoupled":
+    if row["method"] != "too_large":
         return ()
     return ("optimum", "optimum_unregularized", "ceiling", "uniform", "uniform_unregularized", "error_bound")
 
@@ -39,7 +39,9 @@ OPTIMA = Table(
         "uniform": Column("float", "regularised J of the uniform policy"),
         "uniform_unregularized": Column("float", "unregularised J of the uniform policy"),
         "error_bound": Column("float", "on each of these"),
-        "method": Column("str", "decoupled: exact; too_large: not computed", of=("decoupled", "too_large")),
+        "method": Column(
+            "str", "decoupled, joint: exact; too_large: not computed", of=("decoupled", "joint", "too_large")
+        ),
     },
     key=("reading", "agents", "tau"),
     made_by="lpi optima",

@@ -9,6 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from lpi.baselines import design as baselines
 from lpi.cluster import training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
@@ -19,10 +20,13 @@ from lpi.studies.design import CHOSEN, STUDIES
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
-    "train": ["cli", "memory", "spreading", "algorithm", "solvers.joint_values", "simulation", "reference", "results"],
-    "reference": ["cli", "spreading", "reference"],
+    "train": [
+        *["cli", "memory", "spreading", "epidemic", "algorithm", "least_squares"],
+        *["solvers.joint_values", "simulation", "reference", "results"],
+    ],
+    "reference": ["cli", "spreading", "epidemic", "reference"],
     "aggregate": ["cli", "joining"],
-    "optima": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
+    "optima": ["cli", "truth.ground_truth", "spreading", "epidemic", "truth.tables"],
     "locality": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
     "acting": ["cli", "truth.ground_truth", "spreading", "truth.tables"],
     "notebook": ["cli", "notebook", "plotting", "summary", "findings", "truth.figures", "truth.findings"],
@@ -35,19 +39,26 @@ COMMANDS = {
     "claims": ["claims.judge"],
     "report": ["report.__main__"],
     "studies_run": [
-        *["studies.run", "spreading", "algorithm", "simulation"],
+        *["studies.run", "spreading", "algorithm", "least_squares", "simulation"],
         *["solvers.local_optimum", "studies.td_limit", "results"],
+    ],
+    "baseline_run": [
+        *["baselines.compare", "baselines.actor_critic", "algorithm", "solvers.joint_values", "exact"],
+        *["spreading", "plotting", "studies.run"],
     ],
     "studies_report": ["studies.results", "studies.text"],
     "studies_notebook": ["cli", "notebook", "studies.plot"],
     "multiverse_train": [
         *["cli", "multiverse.design", "memory", "spreading"],
-        *["algorithm", "solvers.joint_values", "simulation"],
+        *["algorithm", "least_squares", "solvers.joint_values", "simulation"],
     ],
     "multiverse_verdicts": ["cli", "multiverse.verdicts", "exact", "policy", "spreading"],
     "multiverse_effects": ["cli", "multiverse.effects"],
     "multiverse_notebook": ["cli", "notebook", "multiverse.plot", "multiverse.text"],
 }
+
+MODELLED = ("train", "reference", "optima", "locality", "acting", "theory")
+"""The commands that make the environment of a reading."""
 
 
 def checked_experiment(config):
@@ -71,8 +82,9 @@ def checked_multiverse(path):
 
 
 def source_files(wildcards):
-    """The package files that a command runs."""
-    return package_files(*COMMANDS[wildcards.command])
+    """The package files that a command runs, and what settings name beside them."""
+    read = EXPERIMENT.files if wildcards.command in MODELLED else ()
+    return [*package_files(*COMMANDS[wildcards.command]), *read]
 
 
 def options_of(assignments, reading=None):
@@ -210,6 +222,11 @@ def scaling_parameters(wildcards):
     return json.dumps({"table": "benchmarks/growth.csv", "output": f"{EXPERIMENT.results_folder}/scaling"})
 
 
+def baseline_configuration(wildcards):
+    """What the comparison with the actor-critic is made from, as JSON."""
+    return json.dumps(baselines.configuration())
+
+
 def theory_configuration(wildcards):
     """What the theory table is made from, as JSON."""
     return json.dumps({"settings": theory_settings()})
@@ -266,7 +283,7 @@ def quoted_tables(wildcards):
     Not inputs: a report must not start the multiverse.
     """
     folder = Path(EXPERIMENT.figures_folder)
-    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory"}
+    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory", "baseline"}
     paths = [path for kind in ("csv", "json", "md") for path in folder.glob(f"*/*.{kind}")]
     quoted = sorted(path for path in paths if path.parent.name not in made)
     return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
@@ -310,6 +327,7 @@ DRAWN = [*EXPERIMENT.figures, *TRUTHS, JUDGED]
 TRUTH_TABLES = ["locality", "acting"]
 MEANINGS = ["_".join(means) for means in CONVENTIONS]
 SHARED_ENVIRONMENT = options_of(EXPERIMENT.environment_assignments())
+BASELINE_KAPPAS = baselines.KAPPAS
 STUDY_TABLES = [
     *expand("{table}.csv", table=["levels", "contrasts", "between_kappas", "prices", "effects", "visits", "loops"]),
     "chosen.json",

@@ -1,0 +1,1 @@
+"""Other algorithms on the same runs."""

@@ -1,0 +1,67 @@
+"""Networks from a file of edges: one pair of agents a line, `#` before a remark, nothing in it evaluated."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+FILE = re.compile(r"[^{}<>\"'\x00-\x1f]*[^{}<>\"'\x00-\x1f/]\.(?:edgelist|txt)")
+"""What the name of such a file looks like."""
+LARGEST_FILE = 10 * 2**20
+"""Bytes that such a file may have."""
+_EDGE = re.compile(r"([0-9]{1,9})[ \t]+([0-9]{1,9})")
+
+
+def is_file(graph: str) -> bool:
+    """Whether a graph is named by a file, not by its family."""
+    return FILE.fullmatch(graph) is not None
+
+
+def read_edges(path: str, agents: int) -> list[tuple[int, int]]:
+    """The edges of a connected graph whose agents are numbered 0..agents-1.
+
+    Raises:
+        ValueError: one line that names the file, what is wrong with it, where, and what is allowed.
+    """
+    import networkx
+
+    lines = _lines(path)
+    for number, line in enumerate(lines, 1):
+        if line and _EDGE.fullmatch(line) is None:
+            raise _refused(path, f"line {number}, {line[:60]!r}, is not an edge", "two agents' numbers, with a space")
+    graph = networkx.parse_edgelist([line for line in lines if line], nodetype=int, data=False)
+    loop = next(iter(networkx.nodes_with_selfloops(graph)), None)
+    if loop is not None:
+        raise _refused(path, f"agent {loop} is joined to itself", "edges between two different agents")
+    if set(graph) != set(range(len(graph))):
+        missing = next(i for i in range(len(graph)) if i not in graph)
+        raise _refused(path, f"agent {missing} has no edge, agent {max(graph)} has one", "agents 0..n-1, each with one")
+    if not graph:
+        raise _refused(path, "it has no edge", "at least one")
+    if not networkx.is_connected(graph):
+        apart = len(graph) - len(networkx.node_connected_component(graph, 0))
+        raise _refused(path, f"{apart} agents cannot be reached from agent 0", "a connected graph")
+    if len(graph) != agents:
+        raise ValueError(f"agents: {agents} is not allowed with graph = {path}, which has {len(graph)}; {len(graph)}")
+    return [(i, j) for i, j in graph.edges]
+
+
+def _lines(path: str) -> list[str]:
+    """The file's lines, without remarks and the space around them."""
+    if not Path(path).is_file():
+        raise _refused(path, "there is no such file", "a file of edges, relative to the present folder")
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+        text = content.decode("utf-8")
+    except OSError as error:
+        raise _refused(path, str(error.strerror), "a file that can be read") from error
+    except UnicodeDecodeError as error:
+        raise _refused(path, "it is not text in UTF-8", "two agents' numbers a line") from error
+    if len(content) > LARGEST_FILE:
+        raise _refused(path, "it is too large", f"at most {LARGEST_FILE} bytes")
+    return [line.partition("#")[0].strip() for line in text.splitlines()]
+
+
+def _refused(path: str, why: str, allowed: str) -> ValueError:
+    return ValueError(f"graph: {path!r} is not allowed, {why}; {allowed}")
