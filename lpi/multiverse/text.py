@@ -48,14 +48,17 @@ def tried(verdicts: pd.DataFrame) -> str:
 
 
 def shares(verdicts: pd.DataFrame, name: Callable[[str], str] = str) -> str:
-    """Table: for each claim and number of agents the share of the fraction's readings with each verdict."""
+    """Table: for each claim the share of the fraction's readings with each verdict, at each number of agents."""
     table = verdicts[verdicts["designed"]]
     found = [verdict for verdict in VERDICTS if verdict in set(table["verdict"])]
-    lines = [f"| Claim | n | readings | {' | '.join(found)} |", "|---|---:|---:|" + "---:|" * len(found)]
-    for (claim, agents), rows in table.groupby(["claim", "agents"], sort=False):
-        cells = [f"{100 * (rows['verdict'] == verdict).mean():.0f} %" for verdict in found]
-        lines.append(f"| {name(claim)} | {agents} | {len(rows)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    readings = table.groupby("agents")["reading"].nunique()
+    sizes = ", ".join(f"{count:,} at n = {agents}" for agents, count in readings.items())
+    lines = [f"| Claim | {' | '.join(found)} |", "|---|" + "---:|" * len(found)]
+    for claim, rows in table.groupby("claim", sort=False):
+        parts = dict(iter(rows.groupby("agents")))
+        cells = [" / ".join(_percent(parts.get(n), verdict) for n in readings.index) for verdict in found]
+        lines.append(f"| {name(claim)} | {' | '.join(cells)} |")
+    return f"Shares in % of the readings: {sizes}.\n\n" + "\n".join(lines)
 
 
 def flips(effects: pd.DataFrame, agents: int, name: Callable[[str], str] = str) -> str:
@@ -67,13 +70,13 @@ def flips(effects: pd.DataFrame, agents: int, name: Callable[[str], str] = str) 
         rows = clear[clear["claim"] == claim]
         if rows.empty:
             none.append(name(claim))
-        for verdict in FLIPPED:
+        shown = name(claim)
+        for verdict in (verdict for verdict in FLIPPED if verdict in set(rows["outcome"])):
             part = rows[rows["outcome"] == verdict]
-            if part.empty:
-                continue
             single = part["with_choice"] == ""
             cells = [_largest(part[single], _main), _largest(part[~single], _pair)]
-            lines.append(f"| {name(claim)} | {verdict} | {' | '.join(cells)} |")
+            lines.append(f"| {shown} | {verdict} | {' | '.join(cells)} |")
+            shown = ""
     closing = f"\n\nNo choice and no pair clearly changes: {'; '.join(none)}." if none else ""
     return (
         "Change of the share of readings under which a claim is supported or contradicted (+1: from none to all) with its "
@@ -127,6 +130,10 @@ def agreement(verdicts: pd.DataFrame) -> str:
     return f"| Claim | same verdict at n = {_list(wide.columns)} |\n|---|---:|\n" + "\n".join(lines)
 
 
+def _percent(rows: pd.DataFrame | None, verdict: str) -> str:
+    return "–" if rows is None else f"{100 * (rows['verdict'] == verdict).mean():.0f}"
+
+
 def _largest(rows: pd.DataFrame, words: Callable[[Any], str]) -> str:
     return "<br>".join(map(words, rows.head(MOST).itertuples())) or "–"
 
@@ -140,7 +147,8 @@ def _pair(row) -> str:
 
 
 def _interval(row) -> str:
-    return f"{row.effect:+.2f} [{row.low:+.2f}, {row.high:+.2f}]".replace("-", "−")
+    # no line breaks within an interval
+    return f"{row.effect:+.2f}\u00a0[{row.low:+.2f},\u00a0{row.high:+.2f}]".replace("-", "−")
 
 
 def _assigned(values: Mapping[str, Any]) -> str:

@@ -109,16 +109,14 @@ def _values(numbers: pd.Series) -> str:
 
 
 def multiverse_tried(published: Published) -> str:
-    """The choices that were crossed, and how many readings they make."""
+    """The choices that were crossed, with their values."""
     if published.verdicts is None:
         return not_run("multiverse")
-    counts = published.verdicts[published.verdicts["designed"]].groupby("agents")["reading"].nunique()
-    many = ", ".join(f"{count} readings at n = {agents}" for agents, count in counts.items())
-    return f"{multiverse.tried(published.verdicts)} ({many})."
+    return f"{multiverse.tried(published.verdicts)}."
 
 
 def multiverse_shares(published: Published) -> str:
-    """For each claim and number of agents the share of the readings with each verdict."""
+    """For each claim the share of the readings with each verdict."""
     return not_run("multiverse") if published.verdicts is None else multiverse.shares(published.verdicts, linked)
 
 

@@ -38,9 +38,8 @@ def claims_block(published: Published) -> str:
     commands = "\n".join(f"- {letter(part)}: `{COMMANDS[part]}`: {cost(published, part)}" for part in COMMANDS)
     return (
         f"{conclusion(published)}\n\n{beyond.theory_sentence(published)}\n\n"
-        f"{verdict_table(published, 'docs/claims.md', commands=True)}\n\n{table_key()} "
-        f'[The report](docs/replication-report.md) says why.\n\nTo regenerate ("by the clock" on the cores that the '
-        f"command names, otherwise idle):\n\n{commands}\n\n"
+        f"{verdict_table(published, 'docs/claims.md', commands=True)}\n\n{table_key()}\n\n"
+        f"To regenerate, on as many idle cores as the command names:\n\n{commands}\n\n"
         f"{beyond.best_sentence(published)}{note} Claims about the best policies hang on what p₁ and p₂ mean alone.\n"
     )
 
@@ -52,7 +51,7 @@ def verdict_table(published: Published, page: str, commands: bool = False) -> st
     for name, claim in CLAIMS.items():
         cells = [verdict_cell(published, reading, name) for reading in SHOWN] + [f"[all]({page}#{name})"]
         cells += [letter(PARTS.get(claim.needs, "default"))] * commands
-        lines.append(f"| {claim.says} (§ {claim.where}) | {' | '.join(cells)} |")
+        lines.append(f"| {claim.says} (§\u00a0{claim.where}) | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -60,7 +59,7 @@ def table_key() -> str:
     """What the cells of `verdict_table` mean."""
     return (
         "In brackets: how many of a claim's parts (pairs of κ, panels) support it; it is contradicted if one part is, "
-        "supported if all are. *Not resolvable*: not with so many seeds. *Not visible*: the best policies differ by less "
+        "supported if all are. *Not resolvable*: the seeds do not decide. *Not visible*: the best policies differ by less "
         "than matters and than the noise."
     )
 
@@ -114,26 +113,34 @@ def groups(published: Published, readings: Sequence[str]) -> dict[str, list[str]
 
 
 def sayings(published: Published, names: Sequence[str]) -> str:
-    """Claims as a list, each with the part that speaks most against it; "none" where there are none."""
-    return "\n".join(f"- {linked(name)}. {hardest(published, name)}" for name in names) or "- none"
+    """Claims as a list, each with the parts that speak most against it; "none" where there are none."""
+    return "\n".join(f"- {linked(name)}: {hardest(published, name)}" for name in names) or "- none"
 
 
 def hardest(published: Published, claim: str) -> str:
-    """Of all parts of a claim under all readings the one that speaks most against it, with its statistic."""
+    """The part of a claim that speaks most against it, under each reading that tests it, with its statistic."""
     rows = published.claims[published.claims["claim"] == claim]
-    row = weakest(rows)
-    if row is None:
-        return "Judged in the multiverse only."
-    place = [f"`{row['reading']}`", f"n = {plain(row['agents'])}"]
-    place += [f"τ = {plain(row['tau'])}"] * (plain(row["tau"]) != "–") + [word(row["part"])] * bool(word(row["part"]))
-    bounds = f" [{number(row['low'])}, {number(row['high'])}]" if row["seeds"] else ""
-    exact = "" if row["seeds"] else "exact; "
-    return f"Weakest part: {number(row['statistic'])}{bounds} ({exact}{unit(row['unit'])}; {', '.join(place)}), {row['verdict']}."
+    parts = {
+        name: weakest(rows[rows["reading"] == name]) for name in published.readings if name in set(rows["reading"])
+    }
+    found = [f"`{name}` {_statistic(row)}" for name, row in parts.items() if row is not None]
+    units = {unit(row["unit"]) for row in parts.values() if row is not None}
+    marks = CLAIMS[claim].marks
+    against = f", against {' and '.join(map(number, marks))}" if any(marks) else ""
+    return f"{'; '.join(found)} ({' or '.join(sorted(units))}{against})." if found else "judged in the multiverse only."
+
+
+def _statistic(row: Mapping[str, Any]) -> str:
+    """A part's statistic with its interval, and where it was taken."""
+    place = [f"n = {plain(row['agents'])}"] + [f"τ = {plain(row['tau'])}"] * (plain(row["tau"]) != "–")
+    place += [word(row["part"])] * bool(word(row["part"])) + ["exact"] * (not row["seeds"])
+    bounds = f"\u00a0[{number(row['low'])},\u00a0{number(row['high'])}]" if row["seeds"] else ""
+    return f"{number(row['statistic'])}{bounds} at {', '.join(place)}"
 
 
 def unit(value: Any) -> str:
     """The unit of a statistic; the tables' "gap" is the possible improvement."""
-    return word(value).replace("share of gap", "of the possible improvement")
+    return word(value).replace("share of gap", "share of the possible improvement")
 
 
 def conclusion(published: Published) -> str:
@@ -146,7 +153,7 @@ def conclusion(published: Published) -> str:
     lines = [*_main_finding(published, found), f"Of {judged} claims that were judged, {'; '.join(counted)}."]
     if published.contrasts is not None:
         lines += [
-            f"One more, judged by a study of its own, is {beyond.elsewhere_verdict(published, claim)}: {title(claim)}."
+            f"One more, judged by a study of its own ({title(claim)}), is {beyond.elsewhere_verdict(published, claim)}."
             for claim in beyond.ELSEWHERE
             if not any(claim in group for group in found.values())
         ]

@@ -113,7 +113,7 @@ def signed(value: float, digits: int = 2) -> str:
 def interval(row: Any, digits: int = 2) -> str:
     """`+0.12 [+0.10, +0.14]` from a row's mean, low and high."""
     mean, low, high = (signed(row[key], digits) for key in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
+    return f"{mean}\u00a0[{low},\u00a0{high}]"  # no line breaks within
 
 
 def word(value: Any) -> str:
