@@ -363,6 +363,8 @@ def test_texts_count_what_the_tables_hold(shipped):
     assert "| planted | supported | `p1_means` = success: +1.00\u00a0[+1.00,\u00a0+1.00] | – |" in words
     flat = multiverse_effects.effects(planted(shipped, 5, lambda at: 1.0, noise=0.0), shipped, 5)
     assert multiverse_text.flips(flat, 5, str.upper).endswith("No choice and no pair clearly changes: PLANTED.")
+    empty = flat.iloc[:0].astype({"clear": object})
+    assert multiverse_text.flips(empty, 5).endswith("|---|---|---|---|")
     same = multiverse_text.agreement(pd.concat([table, planted(shipped, 8, lambda at: float(at["p1_means"]), 0.0)]))
     assert "| planted | 68 of 68 |" in same
 
