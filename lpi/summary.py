@@ -9,10 +9,11 @@ improved        v_M exceeds v_0, where J is simulated by more than CLEAR standar
 loops to 50 %   the first loop m with v_m >= v_0 + 0.5 (v_M - v_0), likewise 90 %: progress on the run's *own*
                 improvement, which says nothing of how large that is.  Defined only for runs that improved; in all
                 others it is missing
-gap             J* - v_M, with J* the largest value that any policy has: of the regularised J the centralised optimum,
+optimality gap  J* - v_M, with J* the largest value that any policy has: of the regularised J the centralised optimum,
                 of the unregularised J the optimum for tau = 0.  Where the reported reward is not the J of (2), the gap
                 is still that of the J of (2)
-gap closed      (v_M - u) / (J* - u), with u the exact value of the uniform policy, from which every run starts
+share gained    (v_M - u) / (J* - u), of the possible improvement; u is the exact value of the uniform policy, from which
+                every run starts
 
 Medians and quartiles (linear interpolation) are over the seeds; those of the loops over the improved seeds only, whose
 number is given.  Nothing here is a test or an interval: with ten seeds the quartiles describe the sample.
@@ -311,8 +312,8 @@ SHOWN: list[Shown] = [
     Shown("Loop 0", "Loop 0", "r", lambda row: reward(row["initial"])),
     Shown("Final", "Final", "r", with_quartiles("final", reward)),
     Shown("J*", "$J^*$", "r", lambda row: reward(row["optimum"])),
-    Shown("Gap", "Gap", "r", with_quartiles("gap", reward)),
-    Shown("Gap closed", "Gap closed", "r", with_quartiles("closed", lambda share: percent(share, digits=1))),
+    Shown("Optimality gap", "Optimality gap", "r", with_quartiles("gap", reward)),
+    Shown("Share gained", "Share gained", "r", with_quartiles("closed", lambda share: percent(share, digits=1))),
     Shown("Improved", "Improved", "r", lambda row: f"{row['improved']}"),
     Shown("Loops to 50 %", r"Loops to 50\,\%", "r", with_quartiles("loops50", loops)),
     Shown("Loops to 90 %", r"Loops to 90\,\%", "r", with_quartiles("loops90", loops)),
@@ -342,9 +343,9 @@ def note(table: pd.DataFrame) -> str:
     text = (
         f"Reading {readings}. Rewards are discounted sums averaged over the initial distribution: median "
         "[25 %, 75 % quartile] over the seeds. J*: the largest value that any policy has, exact; of the unregularised "
-        "reward that is the optimum for τ = 0, which a policy learned with τ > 0 does not aim at. Gap: J* minus the final "
-        "value. Gap closed: share of J* − J(uniform policy) gained. Improved: seeds whose final value exceeds their value "
-        "at loop 0"
+        "reward that is the optimum for τ = 0, which a policy learned with τ > 0 does not aim at. Optimality gap: J* minus "
+        "the final value. Share gained: of the possible improvement, J* minus J of the uniform policy. Improved: seeds whose "
+        "final value exceeds their value at loop 0"
     )
     largest = table["final_se"].max()
     if largest > 0:

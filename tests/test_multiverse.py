@@ -356,9 +356,15 @@ def test_texts_count_what_the_tables_hold(shipped):
         "**770 readings** (768 in the fraction, 2 shipped ones beside it) from 7,700 runs"
         in multiverse_text.opening(pd.concat([table, planted(shipped, 8, lambda at: 0.0)]), shipped)
     )
-    assert "| planted | 5 | 768 | 50 % | 50 % |" in multiverse_text.shares(table)
+    assert multiverse_text.shares(table).endswith("| planted | 50 | 50 |")
+    both = multiverse_text.shares(pd.concat([table, planted(shipped, 8, lambda at: 1.0, noise=0.0)]))
+    assert "768 at n = 5, 64 at n = 8" in both and both.endswith("| planted | 50 / 100 | 50 / 0 |")
     words = multiverse_text.flips(multiverse_effects.effects(table, shipped, 5), 5)
-    assert "- **planted**: `p1_means` = success: +1.00 [+1.00, +1.00]" in words and "pairs" not in words
+    assert "| planted | supported | `p1_means` = success: +1.00\u00a0[+1.00,\u00a0+1.00] | – |" in words
+    flat = multiverse_effects.effects(planted(shipped, 5, lambda at: 1.0, noise=0.0), shipped, 5)
+    assert multiverse_text.flips(flat, 5, str.upper).endswith("No choice and no pair clearly changes: PLANTED.")
+    empty = flat.iloc[:0].astype({"clear": object})
+    assert multiverse_text.flips(empty, 5).endswith("|---|---|---|---|")
     same = multiverse_text.agreement(pd.concat([table, planted(shipped, 8, lambda at: float(at["p1_means"]), 0.0)]))
     assert "| planted | 68 of 68 |" in same
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -13,20 +14,24 @@ import pytest
 from lpi import report
 from lpi.claims import CLAIMS, COLUMNS
 from lpi.config import SETTINGS
+from lpi.report import appendix as report_appendix
 from lpi.report import beyond as report_beyond
+from lpi.report import coverage as report_coverage
 from lpi.report import tables as report_tables
 from lpi.report import text as report_text
 from lpi.report import words as report_words
 from lpi.results import ResultsError
 
 ROOT = Path(__file__).parents[1]
-TEMPLATE = (ROOT / report.TEMPLATE).read_text(encoding="utf-8")
+TEMPLATES = {page: (ROOT / path).read_text(encoding="utf-8") for page, path in report.TEMPLATES.items()}
+TEMPLATE = TEMPLATES["docs/replication-report.md"]
 REFERENCES = (
     r"Proc\. ACM Meas\. Anal\. Comput\. Syst\. 7, 1, Article 13\s+\(March 2023\)",
     r"(section|line|Algorithm|Figure|Theorem|Definition|Lemma)s? \d+(\.\d+)*",
     r"eq\. \(\d+\)",
+    r"figures/studies/figure\d+\.png",
 )
-"""Digits that a template may hold: places in the paper."""
+"""Digits that a template may hold: places in the paper, and names of files."""
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +44,23 @@ def committed():
     return report_tables.load(ROOT / "figures")
 
 
-def test_committed_report_is_the_rendering_of_the_committed_tables(committed, errata):
-    assert (ROOT / report.REPORT).read_text(encoding="utf-8") == report.render(committed, errata, TEMPLATE)
+@pytest.mark.parametrize("page", TEMPLATES)
+def test_committed_pages_are_the_renderings_of_the_committed_tables(committed, errata, page):
+    assert (ROOT / page).read_text(encoding="utf-8") == report.render(committed, errata, TEMPLATES[page])
+
+
+def test_the_report_is_an_article_and_its_links_lead_somewhere(committed, errata):
+    text = report.render(committed, errata, TEMPLATE)
+    assert text.count("\n") < 400 and len(text.split()) < 8000
+    pages = {page: report.render(committed, errata, TEMPLATES[page]) for page in TEMPLATES}
+    pages["README.md"] = report_text.claims_block(committed)
+    for page, content in pages.items():
+        for target in re.findall(r"\]\(([^)]+)\)", content):
+            path, _, anchor = target.partition("#")
+            found = (ROOT / page).parent / path if path else ROOT / page
+            assert found.exists(), (page, target)
+            name = found.resolve().relative_to(ROOT).as_posix()
+            assert not anchor or f'<a id="{anchor}"></a>' in pages[name], (page, target)
 
 
 def test_committed_readme_and_errata(committed, errata):
@@ -50,8 +70,9 @@ def test_committed_readme_and_errata(committed, errata):
     assert (ROOT / report.ERRATA_LIST).read_text(encoding="utf-8") == report.errata_text(errata)
 
 
-def test_no_result_is_typed_into_the_template():
-    typed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", TEMPLATE, flags=re.DOTALL)
+@pytest.mark.parametrize("page", TEMPLATES)
+def test_no_result_is_typed_into_a_template(page):
+    typed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", TEMPLATES[page], flags=re.DOTALL)
     for pattern in REFERENCES:
         typed = re.sub(pattern, "", typed)
     assert re.findall(r".*[0-9].*", typed) == []
@@ -96,16 +117,55 @@ def folder(tmp_path):
 
 def test_words_follow_the_verdicts(folder, errata):
     published = report_tables.load(folder)
-    row = next(line for line in report_text.claims_table(published).splitlines() if "#reward_by_tau)" in line)
+    row = next(line for line in report_text.claims_block(published).splitlines() if "#reward_by_tau)" in line)
     assert row.split(" | ")[1:4] == ["**contradicted**", "**supported**", "not run yet"]
     text = report.render(published, errata, TEMPLATE)
     groups = report_text.groups(published, published.readings)
     assert groups["supported"] == ["rate_own"] and groups["split"] == ["reward_by_tau"]
     assert groups["contradicted"] == ["kappa3_worse"] and groups["undecided"] == []  # samples was not tested
-    reproduced, _, rest = text.partition("## What reproduced")[2].partition("Supported under some")
-    assert CLAIMS["rate_own"].says in reproduced and CLAIMS["reward_by_tau"].says not in reproduced
-    assert CLAIMS["kappa3_worse"].says in rest.partition("## What did not")[2].partition("under the rest")[0]
-    assert "of 16 claims 2 supported, 1 contradicted, 1 not tested, 12 not run" in text
+    title = report_words.title
+    reproduced, _, rest = text.partition("### What reproduced")[2].partition("Supported under some")
+    assert title("rate_own") in reproduced and title("reward_by_tau") not in reproduced
+    assert title("kappa3_worse") in rest.partition("### What did not")[2].partition("under the rest")[0]
+    assert title("reward_by_tau") in text.partition("### What hangs on the reading")[2].partition("## The multi")[0]
+    assert f"of {len(CLAIMS)} claims 2 supported, 1 contradicted, 1 not tested" in report_text.counts(
+        published, "working"
+    )
+
+
+def test_the_conclusion_is_grammatical_and_leads_with_the_main_finding(folder, committed):
+    split = report_text.conclusion(report_tables.load(folder))
+    assert split == (
+        "Of 3 claims that were judged, 1 is supported under every reading that was run; 1 is contradicted under every "
+        "reading that was run; 1 is supported under one reading and contradicted under another."
+    )
+    for name in ("as_printed", "working"):
+        _claims(reward_by_tau="supported", reward_by_size="supported").assign(reading=name).to_csv(
+            folder / name / "claims.csv", index=False
+        )
+    both = report_text.conclusion(report_tables.load(folder))
+    assert both.startswith("**That a larger κ leads to a better regularised reward")
+    assert "is supported under every reading that was run.**" in both
+    assert "1 of 1" not in both and "2 of 2 under `as_printed`, 2 of 2 under `working`" in both
+    assert both.endswith("Of 2 claims that were judged, 2 are supported under every reading that was run.")
+    assert report_text.conclusion(committed).startswith("**")
+
+
+def test_titles_are_those_of_claims():
+    assert set(report_words.TITLES) <= set(CLAIMS)
+    assert report_words.title("rate_own") != CLAIMS["rate_own"].says and report_words.title("new") == "new"
+
+
+def test_the_weakest_part_is_shown_under_each_reading(folder):
+    path = folder / "working" / "claims.csv"
+    table = pd.read_csv(path)
+    rows = [table.iloc[:1].assign(claim="works_outside", part=part, statistic=value, low=value, high=value, verdict=verdict)
+            for part, value, verdict in (("κ = 0", 0.4, "contradicted"), ("κ = 1", 0.6, "supported"))]  # fmt: skip
+    pd.concat([table, *rows]).to_csv(path, index=False)
+    assert report_text.sayings(report_tables.load(folder), ["works_outside", "samples"]) == (
+        "- [works well outside the hypotheses](claims.md#works_outside): `working` 0.4\u00a0[0.4,\u00a00.4] at n = 8, τ = 0.5, "
+        "κ = 0 (reward, against 0.5).\n- [larger κ needs more samples](claims.md#samples): judged in the multiverse only."
+    )
 
 
 def test_every_judged_claim_is_in_one_group(folder):
@@ -131,6 +191,7 @@ def test_what_was_not_run_names_its_command(folder, errata):
     text = report.render(report_tables.load(folder), errata, TEMPLATE)
     for part in ("multiverse", "studies", "theory"):
         assert report_words.not_run(part) in text
+    assert report_beyond.NOT_MEASURED in text
     assert not re.search(r"\b(nan|None)\b", text)
 
 
@@ -139,6 +200,8 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
     verdicts = {
         "reading": ["01", "00", "00"],
         "agents": [5, 5, 5],
+        "designed": [False, True, True],
+        "statistic": [0.0, 0.0, 0.0],
         "p1_means": ["success", "failure", "failure"],
         "episode_length": ["null"] * 3,
         "claim": ["rate_own", "rate_own", "samples"],
@@ -153,12 +216,14 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
     # of a reading with runs, only what these do not test
     assert published.verdict("as_printed", "rate_own") == "supported"
     assert published.verdict("as_printed", "samples") == "supported"
-    assert "of 1 readings 1 supported" in report.render(published, report.read_errata(), TEMPLATE)
-    assert "1 of 2, with 1 contradicted (n = 5, among 300 readings, 4 of which tie)" in report_beyond.best_sentence(
-        published
+    assert "replication-report.md#multiverse" in report_appendix.parts_table(published, "samples")
+    assert (
+        "the most claims supported of 300 readings at n = 5: 1 of 2, with 1 contradicted; 4 readings have these counts."
+        in report_beyond.best_sentence(published)
     )
-    assert report_beyond.best_settings(published) == "`p1_means` = success, `episode_length` = none"
-    assert "| 5 | 2 | 0% | 100% |" in report_beyond.multiverse_shares(published)
+    # the shipped reading beside the fraction does not count
+    assert "(claims.md#rate_own) | 0 | 100 |" in report_beyond.multiverse_shares(published)
+    assert report_beyond.multiverse_tried(published) == ("`p1_means`: success, failure; `episode_length`: null.")
     (folder / "best_match").mkdir()
     _claims(rate_own="supported").assign(reading="best_match").to_csv(folder / "best_match/claims.csv", index=False)
     assert report_tables.load(folder).verdict("best_match", "rate_own") == "supported"
@@ -177,29 +242,57 @@ def test_theorems_and_their_failures(folder):
     assert "Of 2 statements" in report_beyond.theory_sentence(published)
     assert "1 hold as printed and 1 fails (Lemma 9)" in report_beyond.theory_sentence(published)
     assert report_beyond.theory_sentence(published).endswith(
-        " Theorem 1: tried only where the bound exceeds what holds trivially."
+        " For Theorem 1 only cases were tried in which the bound exceeds what holds trivially."
     )
     assert "(Lemma 9) hold in every case" in report_beyond.theory_corrected(published)
     assert "57 of 60" in report_beyond.theory_broken(published)
-    assert "1 of 1 are not met: gamma" in report_beyond.theory_missed(published)
+    assert "| gamma | 0.8 | 0.95 |" in report_beyond.theory_missed(published)
 
 
 def test_times_and_sizes(tmp_path, folder):
-    for name, seconds in (("train/working/a", 90.0), ("multiverse/train/b", 30.0)):
+    # two jobs side by side, a pause, another job; and one of the multiverse
+    ends = {"train/working/a": (90.0, 1000), "train/working/b": (60.0, 1010), "train/working/c": (30.0, 2000)}
+    for name, (seconds, end) in {**ends, "multiverse/train/b": (30.0, 1500)}.items():
         path = tmp_path / "results/benchmarks" / f"{name}.tsv"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"s\th:m:s\n{seconds}\t0:00:01\n", encoding="utf-8")
+        os.utime(path, (end, end))
     for name, length in (("working/curves.csv", 2_000_000), ("multiverse/jobs/b.csv", 500_000), ("logs/x", 10**6)):
         path = tmp_path / "results" / name
         path.parent.mkdir(parents=True)
         path.write_bytes(b"0" * length)
     table = report_tables.measure(tmp_path / "results")
-    assert table.values.tolist() == [["default", 1, 90.0, 2.0], ["multiverse", 1, 30.0, 0.5]]
+    assert table.values.tolist() == [["default", 3, 180.0, 130.0, 2.0], ["multiverse", 1, 30.0, 30.0, 0.5]]
     (folder / "report").mkdir()
-    table.to_csv(folder / "report/benchmarks.csv", index=False)
+    table.assign(wall_seconds=[130.0, None]).to_csv(folder / "report/benchmarks.csv", index=False)
     published = report_tables.load(folder)
-    assert report_words.cost(published, "default") == "90 s of jobs, 2 MB"
+    assert report_words.cost(published, "default") == "2 min by the clock (3 min of jobs with one core each), 2 MB"
+    assert report_words.cost(published, "multiverse") == "30 s of jobs with one core each, 0 MB"
     assert report_words.cost(published, "studies") == "not measured"
+
+
+@pytest.mark.parametrize(
+    "method, quantity", [("student", "mean"), ("student", "paired difference, one so"), ("bca", "mean")]
+)
+def test_committed_coverage_is_what_the_command_measures(committed, monkeypatch, method, quantity):
+    found = committed.coverage.set_index(["shape", "quantity", "seeds", "method", "level"])["coverage"]
+    assert len(found) == len(report_coverage.SHAPES) * (3 * 2 + 2 + 1)
+    for shape in ("normal", "one run in ten fails"):
+        row = report_coverage.row(shape, quantity, 10, method)
+        assert row[-1] == pytest.approx(found[(*row[:4], 0.95)], abs=2e-3)
+
+
+def test_coverage_says_where_the_bootstrap_is_better(folder):
+    (folder / "report").mkdir()
+    rows = [("normal", "mean", seeds, method, 0.95, 9, share) for seeds, method, share in
+            ((10, "student", 0.95), (10, "bca", 0.96), (5, "student", 0.94), (5, "bca", 0.9))]  # fmt: skip
+    rows.append(("normal", "mean", 10, "student", 0.997917, 9, 0.99))
+    table = pd.DataFrame(rows, columns=list(report_coverage.COLUMNS))
+    table.to_csv(folder / "report/coverage.csv", index=False)
+    published = report_tables.load(folder)
+    assert "| normal | 95.0 / 94.0 % | 96.0 / 90.0 % |" in report_beyond.coverage_table(published)
+    assert "covers 99.00 % in the worst" in report_beyond.coverage_sentences(published)
+    assert report_beyond.coverage_sentences(published).endswith("The bootstrap covers more in 1 of 2 cases.")
 
 
 def test_tables_that_are_not_what_they_should_be(folder, tmp_path):

@@ -110,8 +110,9 @@ def test_everything_is_made(finished):
     means = [f"{one}_{two}.csv" for one in ("failure", "success") for two in ("failure", "success")]
     expected |= {f"figures/{truth}/{name}" for truth in ("locality", "acting") for name in (*means, "provenance.json")}
     assert {name for name in names if name.startswith("figures/")} == expected
-    report = (finished.folder / "results/report/replication-report.md").read_bytes()
-    assert (finished.folder / "docs/replication-report.md").read_bytes() == report
+    for page in ("replication-report.md", "claims.md"):
+        report = (finished.folder / "results/report" / page).read_bytes()
+        assert (finished.folder / "docs" / page).read_bytes() == report
     rows = (finished.folder / f"{run}.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + 3 and rows[1].startswith("mine,ring,3,0,0,0.05,0,0,")
 

@@ -2,9 +2,9 @@
 
 Student-t throughout.  With ten seeds its nominal 95 % interval covers at least 93 % for normal, mildly skewed and
 two-humped data, and about 90 % for strongly skewed ones (exponential, or one run in ten that fails); the percentile and
-the BCa bootstrap cover no more there.  Differences of pairs have no skew where both are skewed alike, and cover 95 %.  The
-tests hold these numbers.  Values of one sample are independent between seeds; nothing here is for the points of one
-learning curve, which are not.
+the BCa bootstrap cover no more there.  Differences of pairs have no skew where both are skewed alike, and cover 95 %.
+`lpi.report.coverage` measures this and the tests hold it.  Values of one sample are independent between seeds; nothing
+here is for the points of one learning curve, which are not.
 """
 
 from __future__ import annotations
@@ -94,16 +94,6 @@ def family(level: float, members: int) -> float:
     if members < 1:
         raise ValueError(f"members: {members} is not allowed; an integer >= 1")
     return 1 - (1 - level) / members
-
-
-def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Holm's adjusted p values, which hold the family-wise error and are never larger than Bonferroni's."""
-    p_values = np.asarray(p_values, dtype=float)
-    order = np.argsort(p_values, kind="stable")
-    steps = np.maximum.accumulate((len(p_values) - np.arange(len(p_values))) * p_values[order])
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(steps, 1)
-    return adjusted
 
 
 def equivalence_level(level: float = LEVEL) -> float:

@@ -1,17 +1,24 @@
-"""Sentences and small tables that say what the multiverse shows; every number is computed from its tables."""
+"""Sentences and small tables that say what the multiverse shows; every number is computed from its tables.
+
+The notebook and the replication report share them.  `name` turns the key of a claim into what is shown for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
+from lpi.claims import VERDICTS
+from lpi.config import SETTINGS
 from lpi.multiverse.design import Design
 from lpi.multiverse.effects import text_of
 
-MOST_PAIRS = 5
-"""Pairs shown for each claim, the largest; the table of effects has all."""
+MOST = 5
+"""Effects of each kind (choices, pairs) shown for a claim and verdict, the largest; the table of effects has all."""
+FLIPPED = ("supported", "contradicted")
+"""Verdicts whose shares of the readings are compared."""
 
 
 def opening(verdicts: pd.DataFrame, design: Design) -> str:
@@ -27,39 +34,57 @@ def opening(verdicts: pd.DataFrame, design: Design) -> str:
             f"beside it) from {runs:,} runs of {len(cases)} settings; "
             + ("all values of the choices" if not block.only else f"only {_assigned(block.only)}")
         )
-    tried = "; ".join(f"`{key}`: {', '.join(map(text_of, values))}" for key, values in design.choices.items())
     return (
-        f"Choices and the values tried, the first being that of `as_printed`: {tried}. κ = {_list(design.kappas)}, "
+        f"Choices and the values tried: {tried(verdicts)}. κ = {_list(design.kappas)}, "
         f"{len(design.seeds)} seeds for each. Other settings: {_assigned(design.settings)}, and the defaults.\n\n"
         + "\n".join(parts)
     )
 
 
-def shares(verdicts: pd.DataFrame) -> str:
-    """Table: for each claim and number of agents the share of the fraction's readings with each verdict."""
+def tried(verdicts: pd.DataFrame) -> str:
+    """The choices with the values tried, the first being the one that effects compare with."""
+    keys = [key for key in verdicts.columns if key in SETTINGS and key != "agents"]
+    return "; ".join(f"`{key}`: {_list(dict.fromkeys(verdicts[key]))}" for key in keys)
+
+
+def shares(verdicts: pd.DataFrame, name: Callable[[str], str] = str) -> str:
+    """Table: for each claim the share of the fraction's readings with each verdict, at each number of agents."""
     table = verdicts[verdicts["designed"]]
-    names = list(dict.fromkeys(table["verdict"]))
-    lines = [f"| Claim | n | readings | {' | '.join(names)} |", "|---|---:|---:|" + "---:|" * len(names)]
-    for (claim, agents), rows in table.groupby(["claim", "agents"], sort=False):
-        cells = [f"{100 * (rows['verdict'] == name).mean():.0f} %" for name in names]
-        lines.append(f"| {claim} | {agents} | {len(rows)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def flips(effects: pd.DataFrame, agents: int) -> str:
-    """For each claim the choices and pairs that clearly change the share of readings under which it is supported."""
-    table = effects[(effects["agents"] == agents) & (effects["outcome"] == "supported")]
-    lines = []
+    found = [verdict for verdict in VERDICTS if verdict in set(table["verdict"])]
+    readings = table.groupby("agents")["reading"].nunique()
+    sizes = ", ".join(f"{count:,} at n = {agents}" for agents, count in readings.items())
+    lines = [f"| Claim | {' | '.join(found)} |", "|---|" + "---:|" * len(found)]
     for claim, rows in table.groupby("claim", sort=False):
-        clear = rows[rows["clear"]].sort_values("effect", key=abs, ascending=False, kind="stable")
-        main, pairs = clear[clear["with_choice"] == ""], clear[clear["with_choice"] != ""]
-        lines += [f"- **{claim}**: " + ("; ".join(map(_main, main.itertuples())) or "no single choice clearly")]
-        if len(pairs):
-            more = f" (the largest {MOST_PAIRS} of {len(pairs)})" if len(pairs) > MOST_PAIRS else ""
-            lines += [f"    - pairs{more}: " + "; ".join(map(_pair, pairs.head(MOST_PAIRS).itertuples()))]
+        parts = dict(iter(rows.groupby("agents")))
+        cells = [" / ".join(_percent(parts.get(n), verdict) for n in readings.index) for verdict in found]
+        lines.append(f"| {name(claim)} | {' | '.join(cells)} |")
+    return f"Shares in % of the readings: {sizes}.\n\n" + "\n".join(lines)
+
+
+def flips(effects: pd.DataFrame, agents: int, name: Callable[[str], str] = str) -> str:
+    """Table: the choices and pairs that clearly change how often each claim is supported, and how often contradicted."""
+    table = effects[(effects["agents"] == agents) & effects["outcome"].isin(FLIPPED)]
+    clear = table[
+        table["clear"].astype(bool)
+    ]  # a table without rows has no type.sort_values("effect", key=abs, ascending=False, kind="stable")
+    lines, none = ["| Claim | share that is | choices | pairs of choices |", "|---|---|---|---|"], []
+    for claim in dict.fromkeys(table["claim"]):
+        rows = clear[clear["claim"] == claim]
+        if rows.empty:
+            none.append(name(claim))
+        shown = name(claim)
+        for verdict in (verdict for verdict in FLIPPED if verdict in set(rows["outcome"])):
+            part = rows[rows["outcome"] == verdict]
+            single = part["with_choice"] == ""
+            cells = [_largest(part[single], _main), _largest(part[~single], _pair)]
+            lines.append(f"| {shown} | {verdict} | {' | '.join(cells)} |")
+            shown = ""
+    closing = f"\n\nNo choice and no pair clearly changes: {'; '.join(none)}." if none else ""
     return (
-        "Change of the share of readings under which a claim is supported, with its 95 % interval; shown is what stays "
-        "clear of 0 at the level shared among all effects on the claim.\n\n" + "\n".join(lines)
+        "Change of the share of readings under which a claim is supported or contradicted (+1: from none to all) with its "
+        "95 % interval: of a choice, against its first value; of a pair, how much the one changes the effect of the other. "
+        "Shown is what stays clear of 0 at the level shared among all effects on the claim and verdict, of each kind the "
+        f"largest {MOST}.\n\n" + "\n".join(lines) + closing
     )
 
 
@@ -76,14 +101,21 @@ def named(verdicts: pd.DataFrame, readings: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
+def best_sentence(best: Mapping[str, Any]) -> str:
+    """What the reading found by search is, and how far it can be believed."""
+    return (
+        f"`best_match` ({best['label']}) has the most claims supported of {best['among']} readings at n = "
+        f"{best['agents']}: {best['supported']} of {best['claims']}, with {best['contradicted']} contradicted; {best['tied']} "
+        f"reading{'s have' if best['tied'] != 1 else ' has'} these counts. As the largest of so many counts on the same seeds "
+        "it is likely to do less well on new ones."
+    )
+
+
 def best_match(best: Mapping[str, Any]) -> str:
-    """What the reading found by search is."""
+    """The same with the rule of the choice and its values."""
     values = "\n".join(f"| `{key}` | {text_of(value)} |" for key, value in best["settings"].items())
     return (
-        f"`best_match` ({best['label']}): reading {best['reading']} at n = {best['agents']}, with {best['supported']} of "
-        f"{best['claims']} claims supported and {best['contradicted']} contradicted; {best['tied']} "
-        f"reading{'s have' if best['tied'] != 1 else ' has'} these counts. Rule: {best['rule']}. As the largest of "
-        f"{best['among']} counts on the same seeds it is likely to do less well on new ones.\n\n"
+        f"{best_sentence(best)} It is the reading {best['reading']}. Rule: {best['rule']}.\n\n"
         f"| choice | value |\n|---|---|\n{values}"
     )
 
@@ -100,6 +132,14 @@ def agreement(verdicts: pd.DataFrame) -> str:
     return f"| Claim | same verdict at n = {_list(wide.columns)} |\n|---|---:|\n" + "\n".join(lines)
 
 
+def _percent(rows: pd.DataFrame | None, verdict: str) -> str:
+    return "–" if rows is None else f"{100 * (rows['verdict'] == verdict).mean():.0f}"
+
+
+def _largest(rows: pd.DataFrame, words: Callable[[Any], str]) -> str:
+    return "<br>".join(map(words, rows.head(MOST).itertuples())) or "–"
+
+
 def _main(row) -> str:
     return f"`{row.choice}` = {row.value}: {_interval(row)}"
 
@@ -109,7 +149,8 @@ def _pair(row) -> str:
 
 
 def _interval(row) -> str:
-    return f"{row.effect:+.2f} [{row.low:+.2f}, {row.high:+.2f}]".replace("-", "−")
+    # no line breaks within an interval
+    return f"{row.effect:+.2f}\u00a0[{row.low:+.2f},\u00a0{row.high:+.2f}]".replace("-", "−")
 
 
 def _assigned(values: Mapping[str, Any]) -> str:

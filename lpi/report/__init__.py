@@ -1,8 +1,8 @@
-"""The replication report, the errata, and the table at the top of the README, written from the figures folder's tables.
+"""The replication report, its appendix, the errata, and the table at the top of the README, from the figures folder's tables.
 
-`python -m lpi.report` brings docs/replication-report.md, docs/errata.md and the block between the marks in README.md up
-to date; the tests fail where they are not.  No result is typed into the template: its numbers come from the tables, its
-verdicts from `lpi.claims`, the paper's parameters from `lpi.config`.
+`python -m lpi.report` brings docs/replication-report.md, docs/claims.md, docs/errata.md and the block between the marks
+in README.md up to date; the tests fail where they are not.  No result is typed into the templates: their numbers come
+from the tables, the verdicts from `lpi.claims`, the paper's parameters from `lpi.config`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lpi.claims import CLAIMS, MINIMUM_SEEDS
+from lpi.claims.intervals import LEVEL
 from lpi.config import READINGS, SETTINGS
-from lpi.report import beyond, text, words
+from lpi.report import appendix, beyond, coverage, text, words
 from lpi.report.tables import Published, load, measure
 from lpi.results import atomic_write
 
-TEMPLATE = "workflow/report/replication-report.md.j2"
+TEMPLATES = {
+    "docs/replication-report.md": "workflow/report/replication-report.md.j2",
+    "docs/claims.md": "workflow/report/claims.md.j2",
+}
+"""Pages and what they are rendered from."""
 ERRATA = "workflow/report/errata.yaml"
-REPORT, ERRATA_LIST, README = "docs/replication-report.md", "docs/errata.md", "README.md"
+ERRATA_LIST, README = "docs/errata.md", "README.md"
 BEGIN, END = "<!-- claims: made by python -m lpi.report -->\n", "<!-- end of claims -->"
 KINDS = {
     "error": "Statements and steps that fail as printed",
@@ -32,7 +39,7 @@ KINDS = {
 
 
 def render(published: Published, errata: list[Mapping[str, Any]], template: str) -> str:
-    """The report as Markdown; an undefined name in the template is an error."""
+    """A page as Markdown; an undefined name in the template is an error."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -41,14 +48,15 @@ def render(published: Published, errata: list[Mapping[str, Any]], template: str)
     return environment.from_string(template).render(
         published=published,
         text=text,
+        appendix=appendix,
         beyond=beyond,
         words=words,
         claims=CLAIMS,
         readings=READINGS,
         paper={name: setting.default for name, setting in SETTINGS.items()},
         minimum_seeds=MINIMUM_SEEDS,
-        errata=errata,
-        kinds=KINDS,
+        level=LEVEL,
+        errata={heading: sum(entry["kind"] == kind for entry in errata) for kind, heading in KINDS.items()},
     )
 
 
@@ -83,27 +91,34 @@ def readme_text(present: str, published: Published) -> str:
     """README.md with the table of claims in its place; unchanged where it has no place for it."""
     before, mark, rest = present.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{text.claims_table(published)}\n{END}{after}" if mark else present
+    return f"{before}{BEGIN}\n{text.claims_block(published)}\n{END}{after}" if mark else present
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Bring the generated texts in the current folder up to date, or render the report alone, or measure."""
+    """Bring the generated texts in the current folder up to date, or write the pages elsewhere; measure before if asked to."""
     parser = argparse.ArgumentParser(prog="python -m lpi.report", description=__doc__.splitlines()[0])
     parser.add_argument("--figures", default="figures", help="folder with the tables")
-    parser.add_argument("--output", type=Path, help="write the report here and nothing else")
+    parser.add_argument("--output", type=Path, help="write the pages into this folder and nothing else")
     parser.add_argument(
         "--measure", metavar="RESULTS", help="first sum up the times and sizes of the jobs in this folder"
     )
+    parser.add_argument("--coverage", action="store_true", help="first measure how often intervals cover; some seconds")
     options = parser.parse_args(arguments)
     if options.measure:
-        table = measure(options.measure).to_csv(index=False, lineterminator="\n")
-        atomic_write(Path(options.figures) / "report" / "benchmarks.csv", table)
+        _save(measure(options.measure), options.figures, "benchmarks")
+    if options.coverage:
+        _save(coverage.table(), options.figures, "coverage")
     published, errata = load(options.figures), read_errata()
-    report = render(published, errata, Path(TEMPLATE).read_text(encoding="utf-8"))
+    pages = {
+        page: render(published, errata, Path(template).read_text(encoding="utf-8"))
+        for page, template in TEMPLATES.items()
+    }
     if options.output:
-        atomic_write(options.output, report)
+        for page, content in pages.items():
+            atomic_write(options.output / Path(page).name, content)
         return
-    atomic_write(REPORT, report)
+    for page, content in pages.items():
+        atomic_write(page, content)
     atomic_write(ERRATA_LIST, errata_text(errata))
     readme = Path(README)
     if readme.exists():
@@ -111,3 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
         updated = readme_text(present, published)
         if updated != present:
             atomic_write(readme, updated)
+
+
+def _save(table: pd.DataFrame, figures: str, name: str) -> None:
+    atomic_write(Path(figures) / "report" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))

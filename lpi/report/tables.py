@@ -18,14 +18,14 @@ from lpi.claims import COLUMNS as CLAIM_COLUMNS
 from lpi.claims import UNTESTED, overall
 from lpi.config import READINGS, SETTINGS
 from lpi.experiment import GRID
-from lpi.multiverse.effects import text_of
+from lpi.multiverse.effects import read_effects, read_verdicts, text_of
+from lpi.report.coverage import COLUMNS as COVERAGE_COLUMNS
 from lpi.results import ResultsError
 
-VERDICT_COLUMNS = ("reading", "agents", "claim", "verdict")
-EFFECT_COLUMNS = ("agents", "claim", "outcome", "choice", "value", "with_choice", "effect", "low", "high", "clear")
 CONTRAST_COLUMNS = ("study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high")
 PRICE_COLUMNS = ("agents", "variant", "kappa", "share", "seeds", "reached", "median", "budget", "best")
-MEASURED_COLUMNS = ("part", "jobs", "seconds", "megabytes")
+BETWEEN_COLUMNS = ("study", "variant", "kappa", "quantity", "mean", "low", "high")
+MEASURED_COLUMNS = ("part", "jobs", "seconds", "wall_seconds", "megabytes")
 SUMMARY_COLUMNS = (
     "figure",
     "agents",
@@ -71,10 +71,14 @@ class Published:
     effects: pd.DataFrame | None = None
     best: Mapping[str, Any] | None = None
     contrasts: pd.DataFrame | None = None
+    between: pd.DataFrame | None = None
+    """differences between neighbouring κ in the studies"""
     prices: pd.DataFrame | None = None
-    chosen: Mapping[str, Any] | None = None
     questions: Mapping[str, str] = field(default_factory=dict)
     """of the studies, by name"""
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """sentences of the studies by name, and their advice under "Advice\""""
+    coverage: pd.DataFrame | None = None
     measured: pd.DataFrame | None = None
 
     def verdict(self, reading: str, claim: str) -> str | None:
@@ -130,6 +134,7 @@ def load(folder: str | Path) -> Published:
     parts = [_csv(path, CLAIM_COLUMNS) for path in sorted(folder.glob("*/claims.csv"))]
     claims = pd.concat(parts, ignore_index=True).drop_duplicates() if parts else None
     losses = [_csv(path, LOCALITY_COLUMNS) for path in sorted(folder.glob("locality/*.csv"))]
+    questions, answers = _studies(folder / "studies/studies.md")
     known = [name for name in ("as_printed", "working", BEST_MATCH) if name in configurations]
     return Published(
         readings=tuple(known + [name for name in configurations if name not in known]),
@@ -138,44 +143,59 @@ def load(folder: str | Path) -> Published:
         claims=claims,
         locality=pd.concat(losses, ignore_index=True).drop_duplicates() if losses else None,
         theory=_csv(folder / "theory/theory.csv", THEORY_COLUMNS, needed=False),
-        verdicts=_csv(folder / "multiverse/verdicts.csv", VERDICT_COLUMNS, needed=False),
-        effects=_csv(folder / "multiverse/effects.csv", EFFECT_COLUMNS, needed=False),
+        verdicts=_if_there(read_verdicts, folder / "multiverse/verdicts.csv"),
+        effects=_if_there(read_effects, folder / "multiverse/effects.csv"),
         best=_json(folder / "multiverse/best_match.json", needed=False),
         contrasts=_csv(folder / "studies/contrasts.csv", CONTRAST_COLUMNS, needed=False),
+        between=_csv(folder / "studies/between_kappas.csv", BETWEEN_COLUMNS, needed=False),
         prices=_csv(folder / "studies/prices.csv", PRICE_COLUMNS, needed=False),
-        chosen=_json(folder / "studies/chosen.json", needed=False),
-        questions=_questions(folder / "studies/studies.md"),
+        questions=questions,
+        answers=answers,
+        coverage=_csv(folder / "report/coverage.csv", COVERAGE_COLUMNS, needed=False),
         measured=_csv(folder / "report/benchmarks.csv", MEASURED_COLUMNS, needed=False),
     )
 
 
 def measure(results: str | Path) -> pd.DataFrame:
-    """Jobs, their seconds together, and megabytes on disk of each part of the workflow, with `MEASURED_COLUMNS`.
+    """Jobs, seconds and megabytes on disk of each part of the workflow, with `MEASURED_COLUMNS`.
 
-    From Snakemake's benchmark files in a results folder.  Seconds are summed over jobs: on k cores the wall clock shows
-    a k-th of them at best.  The megabytes are those of the part's results, without logs.
+    From Snakemake's benchmark files in a results folder, each of which is written when its job ends.  `seconds` are
+    those of all jobs together, `wall_seconds` the time in which at least one of them ran, so that pauses between
+    calls do not count.  The megabytes are those of the part's results, without logs.
 
     Raises:
         ResultsError: a folder without benchmark files.
     """
     results = Path(results)
-    seconds: dict[str, list[float]] = {}
+    jobs: dict[str, list[tuple[float, float]]] = {}
     for path in sorted((results / "benchmarks").rglob("*.tsv")):
         words = path.relative_to(results / "benchmarks").with_suffix("").parts
         part = next((name for name in ("multiverse", "studies", "theory") if name in words), "default")
-        seconds.setdefault(part, []).extend(pd.read_csv(path, sep="\t")["s"].tolist())
-    if not seconds:
+        end = path.stat().st_mtime
+        jobs.setdefault(part, []).extend((end - seconds, end) for seconds in pd.read_csv(path, sep="\t")["s"])
+    if not jobs:
         raise ResultsError(f"{results}/benchmarks: no measured jobs; the workflow makes them")
-    sizes = dict.fromkeys(seconds, 0)
+    sizes = dict.fromkeys(jobs, 0)
     for path in results.rglob("*"):
         top = path.relative_to(results).parts[0]
         if path.is_file() and top not in ("logs", "benchmarks", "package"):
             part = top if top in sizes else "default"
             sizes[part] = sizes.get(part, 0) + path.stat().st_size
     rows = [
-        (part, len(times), round(math.fsum(times), 1), round(sizes[part] / 1e6, 1)) for part, times in seconds.items()
-    ]
+        (part, len(spans), round(math.fsum(end - start for start, end in spans), 1), round(_covered(spans), 1),
+         round(sizes[part] / 1e6, 1))
+        for part, spans in jobs.items()
+    ]  # fmt: skip
     return pd.DataFrame(sorted(rows), columns=list(MEASURED_COLUMNS))
+
+
+def _covered(spans: list[tuple[float, float]]) -> float:
+    """Length of the union of intervals."""
+    total, reached = 0.0, -math.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
 
 
 def _csv(path: Path, columns, needed: bool = True) -> pd.DataFrame | None:
@@ -202,8 +222,17 @@ def _json(path: Path, needed: bool = True) -> Any:
         raise ResultsError(f"{path}: cannot be read as JSON: {error}") from error
 
 
-def _questions(path: Path) -> dict[str, str]:
-    """The headings `## name: question` of the studies' text."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found = (line[3:].split(": ", 1) for line in lines if line.startswith("## ") and ": " in line)
-    return dict(found)
+def _if_there(read, path: Path) -> pd.DataFrame | None:
+    return read(path) if path.exists() else None
+
+
+def _studies(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Of the studies' text the questions, headings `## name: question`, and the items below each heading."""
+    questions, answers, name = {}, {}, ""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        if line.startswith("## "):
+            name, _, question = line[3:].partition(": ")
+            questions |= {name: question} if question else {}
+        elif line.startswith("- "):
+            answers[name] = (*answers.get(name, ()), line[2:])
+    return questions, answers

@@ -6,40 +6,61 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED, VERDICTS
+from lpi.claims.evidence import RELEVANT
+from lpi.claims.report import weakest
 from lpi.config import READINGS, SETTINGS
 from lpi.report import beyond
-from lpi.report.beyond import best_sentence, theory_sentence
 from lpi.report.tables import BEST_MATCH, Published
-from lpi.report.words import COMMANDS, cost, letter, not_run, number, plain, word
+from lpi.report.words import COMMANDS, cost, letter, linked, not_run, number, plain, title, word
 
 SHOWN = ("as_printed", "working", BEST_MATCH)
 """Readings of the table of claims."""
 PARTS = {"variant": "studies", "lengths": "multiverse"}
 """Table that a claim needs -> the part that makes it, where that is not the default job."""
 SHORT = {UNRESOLVED: "not resolvable", INVISIBLE: "not visible"}
+MAIN = ("reward_by_tau", "reward_by_size")
+"""The claims of Figures 1 and 3, which the README's first sentence is about."""
+GROUPS = {
+    "supported": "supported under every reading that was run",
+    "contradicted": "contradicted under every reading that was run",
+    "split": "supported under one reading and contradicted under another",
+    "partly_supported": "supported under some readings and undecided under the rest",
+    "partly_contradicted": "contradicted under some readings and undecided under the rest",
+    "undecided": "undecided under all readings",
+}
+"""What the verdicts on a claim under several readings come to."""
 
 
-def claims_table(published: Published, report: str = "docs/replication-report.md") -> str:
-    """Claim, verdict under each reading, where it is explained, and the command that makes it."""
-    lines = [
-        f"| The paper says (quoted or in short) | {' | '.join(f'`{name}`' for name in SHOWN)} | more | regenerate |",
-        "|---|" + "---|" * (len(SHOWN) + 2),
-    ]
-    for name, claim in CLAIMS.items():
-        cells = [verdict_cell(published, reading, name) for reading in SHOWN]
-        part = PARTS.get(claim.needs, "default")
-        lines.append(
-            f"| {claim.says} (§ {claim.where}) | {' | '.join(cells)} | [report]({report}#{name}) | {letter(part)} |"
-        )
-    commands = "; ".join(f"{letter(part)}: `{COMMANDS[part]}` ({cost(published, part)})" for part in COMMANDS)
+def claims_block(published: Published) -> str:
+    """The README's block: the conclusion, the table of claims, and what its columns mean."""
     searched = f" Until `{BEST_MATCH}` has runs of its own, its column is what the multiverse found."
     note = searched if published.best is not None and BEST_MATCH not in published.readings else ""
+    commands = "\n".join(f"- {letter(part)}: `{COMMANDS[part]}`: {cost(published, part)}" for part in COMMANDS)
     return (
-        f"{conclusion(published)} {theory_sentence(published)}\n\n"
-        + "\n".join(lines)
-        + f"\n\nIn brackets: how many of the claim's parts (pairs of κ, panels) support it; it is contradicted if one part is, "
-        "supported if all are. *Not visible*: the best policies differ by less than matters and than the noise. "
-        f"Regenerate: {commands}; on two idle cores in about half of that.\n\n{best_sentence(published)}{note}\n"
+        f"{conclusion(published)}\n\n{beyond.theory_sentence(published)}\n\n"
+        f"{verdict_table(published, 'docs/claims.md', commands=True)}\n\n{table_key()}\n\n"
+        f"To regenerate, on as many idle cores as the command names:\n\n{commands}\n\n"
+        f"{beyond.best_sentence(published)}{note} Claims about the best policies hang on what p₁ and p₂ mean alone.\n"
+    )
+
+
+def verdict_table(published: Published, page: str, commands: bool = False) -> str:
+    """Claim, verdict under each reading, a link to its parts and, if asked for, the command that makes it."""
+    heads = [f"`{name}`" for name in SHOWN] + ["parts"] + ["regenerate"] * commands
+    lines = [f"| The paper says (quoted or in short) | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
+    for name, claim in CLAIMS.items():
+        cells = [verdict_cell(published, reading, name) for reading in SHOWN] + [f"[all]({page}#{name})"]
+        cells += [letter(PARTS.get(claim.needs, "default"))] * commands
+        lines.append(f"| {claim.says} (§\u00a0{claim.where}) | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def table_key() -> str:
+    """What the cells of `verdict_table` mean."""
+    return (
+        "In brackets: how many of a claim's parts (pairs of κ, panels) support it; it is contradicted if one part is, "
+        "supported if all are. *Not resolvable*: the seeds do not decide. *Not visible*: the best policies differ by less "
+        "than matters and than the noise."
     )
 
 
@@ -72,15 +93,8 @@ def counts(published: Published, reading: str) -> str:
 
 
 def groups(published: Published, readings: Sequence[str]) -> dict[str, list[str]]:
-    """Every claim in one of six groups, by its verdicts under some readings; claims that were tested under none are left out.
-
-    Keys: supported, contradicted (under all of them), split (one under one, the other under another), partly_supported,
-    partly_contradicted (undecided under the rest), undecided.
-    """
-    found: dict[str, list[str]] = {
-        name: []
-        for name in ("supported", "partly_supported", "split", "partly_contradicted", "contradicted", "undecided")
-    }
+    """Every claim in one of `GROUPS`, by its verdicts under some readings; without those that were tested under none."""
+    found: dict[str, list[str]] = {name: [] for name in GROUPS}
     for claim in CLAIMS:
         verdicts = [published.verdict(reading, claim) for reading in readings]
         if set(verdicts) <= {None, UNTESTED}:
@@ -99,60 +113,74 @@ def groups(published: Published, readings: Sequence[str]) -> dict[str, list[str]
 
 
 def sayings(published: Published, names: Sequence[str]) -> str:
-    """Claims as a list with their verdicts; "none" where there are none."""
-    lines = [f"- [{CLAIMS[name].says}](#{name}) ({verdicts(published, name).rstrip('.')})" for name in names]
-    return "\n".join(lines) or "- none"
+    """Claims as a list, each with the parts that speak most against it; "none" where there are none."""
+    return "\n".join(f"- {linked(name)}: {hardest(published, name)}" for name in names) or "- none"
+
+
+def hardest(published: Published, claim: str) -> str:
+    """The part of a claim that speaks most against it, under each reading that tests it, with its statistic."""
+    rows = published.claims[published.claims["claim"] == claim]
+    parts = {
+        name: weakest(rows[rows["reading"] == name]) for name in published.readings if name in set(rows["reading"])
+    }
+    found = [f"`{name}` {_statistic(row)}" for name, row in parts.items() if row is not None]
+    units = {unit(row["unit"]) for row in parts.values() if row is not None}
+    marks = CLAIMS[claim].marks
+    against = f", against {' and '.join(map(number, marks))}" if any(marks) else ""
+    return f"{'; '.join(found)} ({' or '.join(sorted(units))}{against})." if found else "judged in the multiverse only."
+
+
+def _statistic(row: Mapping[str, Any]) -> str:
+    """A part's statistic with its interval, and where it was taken."""
+    place = [f"n = {plain(row['agents'])}"] + [f"τ = {plain(row['tau'])}"] * (plain(row["tau"]) != "–")
+    place += [word(row["part"])] * bool(word(row["part"])) + ["exact"] * (not row["seeds"])
+    bounds = f"\u00a0[{number(row['low'])},\u00a0{number(row['high'])}]" if row["seeds"] else ""
+    return f"{number(row['statistic'])}{bounds} at {', '.join(place)}"
+
+
+def unit(value: Any) -> str:
+    """The unit of a statistic; the tables' "gap" is the possible improvement."""
+    return word(value).replace("share of gap", "share of the possible improvement")
 
 
 def conclusion(published: Published) -> str:
-    """What all of it comes to, as far as it was run."""
+    """What all of it comes to, as far as it was run; what a reader most wants to know first."""
     if published.claims is None:
         return not_run("default")
     found = groups(published, published.readings)
     judged = sum(map(len, found.values()))
-    words = {
-        "supported": "supported under every reading that was run",
-        "partly_supported": "supported under some of them and undecided under the rest",
-        "split": "supported under one reading and contradicted under another",
-        "partly_contradicted": "contradicted under some and undecided under the rest",
-        "contradicted": "contradicted under all",
-        "undecided": "undecided under all",
-    }
-    counted = "; ".join(f"{len(found[key])} {text}" for key, text in words.items())
-    lines = [f"Of {judged} claims that were judged, {counted}."]
-    if published.best is not None:
-        all_of_them = published.best["supported"] == published.best["claims"]
-        lines.append(
-            "One reading of the multiverse satisfies all claims that its curves can decide."
-            if all_of_them
-            else "No reading of the multiverse satisfies all claims that its curves can decide; `rate_gap` and a better reward "
-            "for a larger κ nearly exclude each other by definition."
-        )
+    counted = [f"{len(found[key])} {_are(len(found[key]))} {words}" for key, words in GROUPS.items() if found[key]]
+    lines = [*_main_finding(published, found), f"Of {judged} claims that were judged, {'; '.join(counted)}."]
+    if published.contrasts is not None:
+        lines += [
+            f"One more, judged by a study of its own ({title(claim)}), is {beyond.elsewhere_verdict(published, claim)}."
+            for claim in beyond.ELSEWHERE
+            if not any(claim in group for group in found.values())
+        ]
+    if published.best is not None and published.best["supported"] < published.best["claims"]:
+        lines.append("No reading of the multiverse satisfies all claims that its curves can decide.")
     return " ".join(lines)
 
 
-def parts_table(published: Published, claim: str) -> str:
-    """Every part of a claim under every reading: statistic, interval, verdict."""
-    rows = None if published.claims is None else published.claims[published.claims["claim"] == claim]
-    if rows is None or rows.empty:
-        return not_run(PARTS.get(CLAIMS[claim].needs, "default"))
-    tested = rows[rows["verdict"] != UNTESTED]
-    if tested.empty:
-        reasons = "; ".join(dict.fromkeys(map(word, rows["note"])))
-        return beyond.elsewhere(published, claim) or f"*Not tested: {reasons}.*"
-    lines = [
-        "| reading | n | τ | part | statistic | interval | unit | seeds | verdict |",
-        "|---|---:|---:|---|---:|---|---|---:|---|",
+def _main_finding(published: Published, found: Mapping[str, Sequence[str]]) -> list[str]:
+    """The verdict on what Figures 1 and 3 are to show, with its parts; none where the two have different ones."""
+    common = [words for key, words in GROUPS.items() if all(claim in found[key] for claim in MAIN)]
+    if not common:
+        return []
+    parts = published.claims[published.claims["claim"].isin(MAIN)]
+    held = [
+        f"{(rows['verdict'] == SUPPORTED).sum()} of {len(rows)} under `{reading}`"
+        for reading in published.readings
+        if len(rows := parts[parts["reading"] == reading])
     ]
-    for row in tested.itertuples():
-        bounds = f"{number(row.low)} to {number(row.high)}" if row.seeds else "exact"
-        cells = [
-            f"`{row.reading}`", plain(row.agents), plain(row.tau), word(row.part), number(row.statistic), bounds,
-            word(row.unit), plain(row.seeds), row.verdict,
-        ]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    left = len(rows) - len(tested)
-    return "\n".join(lines) + (f"\n\nNot tested: {left} of {len(rows)} parts." if left else "")
+    return [
+        f"**That a larger κ leads to a better regularised reward, which Figures 1 and 3 are to show, is {common[0]}.** Of its "
+        f"parts (pairs of κ in a panel) are supported: {', '.join(held)}."
+    ]
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def readings_table(names: Sequence[str] = tuple(READINGS)) -> str:
@@ -168,47 +196,50 @@ def readings_table(names: Sequence[str] = tuple(READINGS)) -> str:
     return "\n".join(lines)
 
 
-def ends_table(published: Published, figure: str) -> str:
-    """Final values of a figure's curves: median and quartiles over the seeds, and the share of Q tables visited."""
-    lines = [
-        "| reading | n | τ | κ | start | end: median [quartiles] | pairs visited | seeds |",
-        "|---|---:|---:|---:|---:|---|---:|---:|",
-    ]
-    for reading in published.readings:
-        table = published.summaries[reading]
-        for row in table[table["figure"] == figure].itertuples():
-            lines.append(
-                f"| `{reading}` | {row.agents} | {row.tau:g} | {row.kappa} | {row.initial:.3f} | {row.final_median:.3f} "
-                f"[{row.final_q1:.3f}, {row.final_q3:.3f}] | {row.visited:.0%} | {row.seeds} |"
-            )
-    return "\n".join(lines) if len(lines) > 2 else not_run("default")
-
-
-def locality_table(published: Published) -> str:
-    """What seeing κ hops can be worth: the loss of the best κ-hop policy found, as a share of the uniform policy's."""
+def locality_ranges(published: Published) -> str:
+    """What seeing κ hops can be worth under each meaning of p₁ and p₂: the range over n and τ of the losses."""
     if published.locality is None:
         return not_run("default")
-    table = published.locality
+    table = published.locality.assign(share=published.locality["loss"] / published.locality["uniform_loss"])
     kappas = sorted(set(table["kappa"]))
     lines = [
-        f"| p₁, p₂ mean | n | τ | uniform loses | {' | '.join(f'κ = {k}' for k in kappas)} |",
-        "|---|---:|---:|---:|" + "---:|" * len(kappas),
+        f"| p₁, p₂ mean | {' | '.join(f'κ = {k}' for k in kappas)} |",
+        "|---|" + "---:|" * len(kappas),
     ]
-    for (one, two, agents, tau), rows in table.groupby(["p1_means", "p2_means", "agents", "tau"]):
-        losses = rows.set_index("kappa")
-        whole = losses["uniform_loss"].iloc[0]
-        cells = [_share(losses["loss"][k] / whole) if k in losses.index else "–" for k in kappas]
-        lines.append(f"| {one}, {two} | {agents} | {tau:g} | {whole:.3f} | {' | '.join(cells)} |")
+    for (one, two), rows in table.groupby(["p1_means", "p2_means"]):
+        shares = [rows.loc[rows["kappa"] == kappa, "share"] for kappa in kappas]
+        lines.append(f"| {one}, {two} | {' | '.join(span(part.min(), part.max()) for part in shares)} |")
     return "\n".join(lines)
 
 
-def _share(value: float) -> str:
+def locality_sentence(published: Published) -> str:
+    """Whether the printed p's let a larger κ gain anything that matters."""
+    if published.locality is None:
+        return ""
+    rows = published.locality[
+        (published.locality[["p1_means", "p2_means", "kappa"]] == ["failure", "failure", 0]).all(axis=1)
+    ]
+    most = (rows["loss"] / rows["uniform_loss"]).max()
+    if not most < RELEVANT:
+        return ""
+    return (
+        f"With the p's as printed, seeing further can gain no more than {share(most)} of the possible improvement: there the "
+        "order of the curves shows how well each κ learns, not what locality costs."
+    )
+
+
+def span(low: float, high: float) -> str:
+    """The range of a share; one number where both ends read the same."""
+    return share(low) if share(low) == share(high) else f"{share(low)} to {share(high)}"
+
+
+def share(value: float) -> str:
     """A share of 0 or more as a percentage; what rounds to nothing is not called nothing."""
     return "< 0.01 %" if value < 5e-5 else f"{100 * value:.2f} %"
 
 
 def regenerate_table(published: Published) -> str:
-    """Command, jobs, time and disk of each part."""
+    """Command, time and disk of each part."""
     lines = ["| part | command | time and disk |", "|---|---|---|"]
     names = {
         "default": "Figures, summary tables, claims, this report", "multiverse": "Multiverse",
@@ -218,15 +249,6 @@ def regenerate_table(published: Published) -> str:
         f"| {letter(part)}: {names[part]} | `{command}` | {cost(published, part)} |"
         for part, command in COMMANDS.items()
     ]
-    return "\n".join(lines)
-
-
-def errata_table(errata: Sequence[Mapping[str, Any]]) -> str:
-    """Where, what is printed, what must be meant."""
-    lines = ["| where | printed | must be meant |", "|---|---|---|"]
-    for entry in errata:
-        cells = [entry[key].replace("|", "\\|") for key in ("where", "printed", "meant")]
-        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

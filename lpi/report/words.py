@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lpi.claims import CLAIMS
 from lpi.report.tables import Published
 
 COMMANDS = {
@@ -18,17 +19,50 @@ COMMANDS = {
 """What makes each part of the results."""
 
 
+TITLES = {
+    "reward_by_tau": "larger κ, better reward (each τ)",
+    "reward_by_size": "larger κ, better reward (each n)",
+    "rate_own": "larger κ, slower (on its own improvement)",
+    "rate_gap": "larger κ, slower (on the possible improvement)",
+    "unregularized_rises": "unregularised reward rises from κ = 0 to 2",
+    "kappa3_worse": "κ = 3 worse than κ = 1, unregularised",
+    "similar_rates": "similar rates at each n",
+    "works_outside": "works well outside the hypotheses",
+    "default_values": "default values do not matter",
+    "samples": "larger κ needs more samples",
+    "beyond_local": "optimum depends on more than the local state",
+    "large_local_loss": "seeing little costs much",
+    "gap_decays": "best policies' loss decays in κ",
+    "idle_when_safe": "optimum idle where none is infected",
+    "acts_when_near": "optimum acts where a neighbour is infected",
+    "earlier_when_weak": "optimum acts earlier if p_eff is smaller",
+}
+"""Short names of claims where there is no room for what the paper says."""
+
+
+def title(claim: str) -> str:
+    """The short name of a claim; one without has its own words."""
+    return TITLES.get(claim) or (CLAIMS[claim].says if claim in CLAIMS else claim)
+
+
+def linked(claim: str, page: str = "claims.md") -> str:
+    """The short name as a link to the claim's parts."""
+    return f"[{title(claim)}]({page}#{claim})"
+
+
 def not_run(part: str) -> str:
     """The line that stands where a table is missing."""
     return f"*Not run yet: `{COMMANDS[part]}`.*"
 
 
 def cost(published: Published, part: str) -> str:
-    """Time and disk of a part as measured; seconds are those of its jobs together."""
+    """Time and disk of a part as measured: by the clock, and if that was not measured, of its jobs together."""
     if published.measured is None or part not in set(published.measured["part"]):
         return "not measured"
     (row,) = published.measured[published.measured["part"] == part].to_dict("records")
-    return f"{duration(row['seconds'])} of jobs, {size(row['megabytes'])}"
+    jobs = f"{duration(row['seconds'])} of jobs with one core each"
+    clock = "" if pd.isna(row["wall_seconds"]) else f"{duration(row['wall_seconds'])} by the clock ({jobs})"
+    return f"{clock or jobs}, {size(row['megabytes'])}"
 
 
 def duration(seconds: float) -> str:
@@ -50,7 +84,17 @@ def letter(part: str) -> str:
 
 def number(value: float) -> str:
     """Three significant digits; a dash where there is none."""
-    return "–" if pd.isna(value) else "∞" if math.isinf(value) else f"{value:.3g}"
+    return "–" if pd.isna(value) else "∞" if math.isinf(value) else f"{value:.3g}".replace("-", "−")
+
+
+def amount(count: float) -> str:
+    """A number of samples in words, two significant digits."""
+    return f"{count / 1e6:.2g} million" if count >= 1e6 else f"{float(f'{count:.2g}'):,.0f}"
+
+
+def percent(value: float) -> str:
+    """A share in whole percents."""
+    return f"{round(100 * value)} %"
 
 
 def plain(value: Any) -> str:
@@ -58,6 +102,18 @@ def plain(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–" if isinstance(value, float) else "none"
     return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A difference with its sign; what rounds to 0 has none."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def interval(row: Any, digits: int = 2) -> str:
+    """`+0.12 [+0.10, +0.14]` from a row's mean, low and high."""
+    mean, low, high = (signed(row[key], digits) for key in ("mean", "low", "high"))
+    return f"{mean}\u00a0[{low},\u00a0{high}]"  # no line breaks within
 
 
 def word(value: Any) -> str:

@@ -21,7 +21,7 @@ EXPLORING = (1000, 1001)
 BUDGET = 1_000_000
 """Samples (TD updates of each agent) that a run of `screening` or `needed` may draw."""
 SHARES = (0.5, 0.9)
-"""Shares of the gap whose price in samples is measured."""
+"""Shares of the possible improvement whose price in samples is measured."""
 LARGEST_BETA = 3
 """Of a beta beyond kappa: at n = 8, tables for beta = 4 would take gigabytes."""
 
@@ -226,7 +226,7 @@ STUDIES: dict[str, Study] = {
         keep="all",
     ),
     "screening": Study(
-        "Which settings close the gap to the floor with the fewest samples?",
+        "Which settings gain most of the possible improvement with the fewest samples?",
         {**SUCCESS, "agents": 5, "budget": BUDGET},
         screened(),
         kappas=(0, 1, 2),
@@ -234,7 +234,7 @@ STUDIES: dict[str, Study] = {
         keep="all",
     ),
     "needed": Study(
-        "How many samples does it take to close half and nine tenths of the gap to the floor (n = 5)?",
+        "How many samples does it take to gain half and nine tenths of the possible improvement (n = 5)?",
         {**SUCCESS, "agents": 5, "budget": 5 * BUDGET},
         {"as_printed": {}, "working": _WORKING, CHOSEN: _WORKING},
         reading="as_printed",

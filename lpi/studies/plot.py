@@ -53,12 +53,12 @@ def explanations(tables: Mapping[str, pd.DataFrame]) -> Figure:
         _truncation(axes[5], tables["loops"])
         axes[5].set_title("Infinitely many samples")
         for number in (0, 1, 2, 3, 5):
-            axes[number].set_ylabel("Share of the gap closed")
+            axes[number].set_ylabel("Share of the\npossible improvement")
         handles = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
         labels = sorted(label for label in handles if label.startswith("$"))
         figure.legend([handles[label] for label in labels], labels, loc="outside upper center", ncols=7)
         figure.supxlabel(
-            "gap: best κ-hop policy minus uniform policy; bars: 95 % intervals over seeds; vertical axes differ",
+            "possible improvement: best κ-hop policy minus uniform policy; bars: 95 % intervals over seeds; vertical axes differ",
             fontsize=6.5, color="0.35",
         )  # fmt: skip
     return figure
@@ -128,7 +128,7 @@ def _samples(ax: Axes, levels: pd.DataFrame) -> None:
 
 
 def _metric(ax: Axes, levels: pd.DataFrame) -> None:
-    quantities = {"closed": "share of gap\n(regularised J)", "reported_gain": "gain in $J_{alt}$", "unregularized_gain": "gain in\n$J_{unreg}$"}  # fmt: skip
+    quantities = {"closed": "share gained\n(regularised J)", "reported_gain": "gain in $J_{alt}$", "unregularized_gain": "gain in\n$J_{unreg}$"}  # fmt: skip
     part = levels[(levels["study"] == "metric") & (levels["variant"] == "zero in every loop")]
     for kappa, runs in part.groupby("kappa"):
         rows = runs.set_index("quantity").reindex(list(quantities))
@@ -160,7 +160,13 @@ def _prices(ax: Axes, part: pd.DataFrame) -> None:
         most = np.where(np.isfinite(rows["most"]), rows["most"], rows["budget"])[reached]
         errors = [np.maximum(middle - least, 0), np.maximum(most - middle, 0)]
         ax.errorbar(
-            x[reached], middle, errors, marker=marker, color=color, label=f"{share:.0%} of the gap", elinewidth=0.8
+            x[reached],
+            middle,
+            errors,
+            marker=marker,
+            color=color,
+            label=f"{share:.0%} of the possible improvement",
+            elinewidth=0.8,
         )
         ax.plot(
             x[~reached],

@@ -1,6 +1,6 @@
-"""What the studies say: shares of the gap closed, samples needed, contrasts with intervals, the choice, the advice.
+"""What the studies say: shares of the possible improvement, samples needed, contrasts with intervals, the choice, the advice.
 
-The gap of a kappa is J of the best kappa-hop policy (the floor of its loss) minus J of the uniform policy.  Intervals are
+The possible improvement of a kappa is J of the best kappa-hop policy (the floor of its loss) minus J of the uniform policy.  Intervals are
 Student-t over seeds, of differences on common seeds; the sentences are made from the numbers, whichever way they fall.
 
     python -m lpi.studies.results choose --floors floors.csv --rows screening_kappa*.csv --output chosen.json
@@ -29,7 +29,7 @@ QUANTITIES = ("closed", "unregularized_gain", "reported_gain", "visited_share", 
 
 
 def read(paths: Sequence[Path], floors: Path, chosen: str = "") -> pd.DataFrame:
-    """All rows of the studies, with what was closed of the gap (`closed`) and the gains over the uniform policy.
+    """All rows of the studies, with the share of the possible improvement (`closed`) and the gains over the uniform policy.
 
     `reported_gain` is the gain in J_unreg + (J_reg - J_unreg) / n, the quantity that code with an entropy weight of tau
     per agent would plot.
@@ -54,7 +54,7 @@ def read(paths: Sequence[Path], floors: Path, chosen: str = "") -> pd.DataFrame:
 
 
 def needed(curves: pd.DataFrame, share: float) -> pd.Series:
-    """Samples after which each seed's curve has reached a share of the gap and keeps it; infinity where it never does."""
+    """Samples after which each seed's curve has reached a share of the possible improvement and keeps it; infinity where it never does."""
     found = {}
     for seed, curve in curves.sort_values("outer_loop").groupby("seed"):
         below = np.flatnonzero(curve["closed"].to_numpy() < share)
@@ -240,7 +240,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def loops(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean of the gap closed after each outer loop, of the studies that follow it loop by loop."""
+    """Mean share of the possible improvement after each outer loop, of the studies that follow it loop by loop."""
     followed = ["truncation", "truncation_4", "printed_jump", "printed_jump_expected"]
     selected = rows[rows["study"].isin(followed)]
     return selected.groupby(["study", "variant", "kappa", "outer_loop"], sort=False)["closed"].mean().reset_index()

@@ -10,7 +10,7 @@ import pandas as pd
 from lpi.studies.design import BUDGET, SHARES, STUDIES
 
 NAMES = {
-    "closed": "share of the gap closed",
+    "closed": "share of the possible improvement",
     "unregularized_gain": "gain in unregularised J",
     "reported_gain": "gain in J_alt",
     "visited_share": "share of pairs visited",
@@ -23,7 +23,8 @@ def sentences(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> str:
     """The report as Markdown."""
     lines = ["# What the studies show", ""]
     lines += [
-        "Gap: J of the best κ-hop policy minus J of the uniform one (n = 5, success convention, τ = 0.05 unless said). "
+        "Possible improvement of a κ: J of the best κ-hop policy found minus J of the uniform one (n = 5, success convention, "
+        "τ = 0.05 unless said). "
         "Intervals: 95 %, Student-t, paired on common seeds.",
         "",
     ]
@@ -66,9 +67,9 @@ def difference(row) -> str:
 def _levels(levels: pd.DataFrame, name: str) -> list[str]:
     part = levels[(levels["study"] == name) & (levels["quantity"] == "closed")]
     return [
-        f"*{variant}* closes "
+        f"*{variant}* gains "
         + ", ".join(f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}] (κ = {row.kappa})" for row in rows.itertuples())
-        + " of the gap."
+        + " of the possible improvement."
         for variant, rows in part.groupby("variant", sort=False)
     ]
 
@@ -81,8 +82,8 @@ def _defaults(found: pd.DataFrame) -> list[str]:
         bound = max(part["low"].abs().max(), part["high"].abs().max())
         clear = int(((part["low"] > 0) | (part["high"] < 0)).sum())
         lines.append(
-            f"κ = {kappa}: the largest of {len(part)} differences from state 0, action 0 is {difference(largest)} of the gap "
-            f"({largest.first}); {clear} of {len(part)} intervals exclude 0, and all lie within ±{bound:.3f}."
+            f"κ = {kappa}: the largest of {len(part)} differences from state 0, action 0 is {difference(largest)} of the possible "
+            f"improvement ({largest.first}); {clear} of {len(part)} intervals exclude 0, and all lie within ±{bound:.3f}."
         )
     return lines
 
@@ -110,8 +111,8 @@ def _samples(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     at_20 = visits[(visits["convention"] == "success") & (visits["episode_length"] == 20)].set_index("kappa")["xi"]
     for row in crossings(tables["between_kappas"]).itertuples():
         price = (at_20[row.kappa - 1] / at_20[row.kappa]) ** 2
-        worse = f"{row.worse_up_to:.0g}" if np.isfinite(row.worse_up_to) else "no number tried"
-        better = f"from {row.better_from:.0g} on" if np.isfinite(row.better_from) else "at no number tried"
+        worse = f"{row.worse_up_to:,.0f}" if np.isfinite(row.worse_up_to) else "no number tried"
+        better = f"from {row.better_from:,.0f} on" if np.isfinite(row.better_from) else "at no number tried"
         lines.append(
             f"κ = {row.kappa} against κ = {row.kappa - 1} after 50 outer loops: clearly worse up to {worse} samples a loop, "
             f"clearly better {better}; xi falls from {at_20[row.kappa - 1]:.3g} to {at_20[row.kappa]:.3g}, by which "
@@ -143,7 +144,8 @@ def _truncation(loops: pd.DataFrame, name: str) -> list[str]:
     for (variant, kappa), rows in part.groupby(["variant", "kappa"], sort=False):
         best = rows.loc[rows["closed"].idxmax()]
         lines.append(
-            f"*{variant}*, κ = {kappa}: at best {best['closed']:.2f} of the gap, in loop {best['outer_loop']:.0f}; "
+            f"*{variant}*, κ = {kappa}: at best {best['closed']:.2f} of the possible improvement, in loop "
+            f"{best['outer_loop']:.0f}; "
             f"{rows['closed'].iloc[-1]:.2f} after {rows['outer_loop'].max():.0f} loops."
         )
     return lines
@@ -168,7 +170,8 @@ def _needed(prices: pd.DataFrame, name: str) -> list[str]:
             f"{row.median:.2g} samples (median)" if np.isfinite(row.median) else f"not within {row.budget:.2g} samples"
         )
         lines.append(
-            f"*{row.variant}*, κ = {row.kappa}, {row.share:.0%} of the gap: {amount}, reached by {row.reached} of "
+            f"*{row.variant}*, κ = {row.kappa}, {row.share:.0%} of the possible improvement: {amount}, reached by "
+            f"{row.reached} of "
             f"{row.seeds} seeds; best share seen {row.best:.2f} (median)."
         )
     return lines
@@ -177,7 +180,7 @@ def _needed(prices: pd.DataFrame, name: str) -> list[str]:
 def advice(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> list[str]:
     """What a practitioner can follow: the choice, what each part of it was worth, and where it stops."""
     settings = ", ".join(f"{key} = {value}" for key, value in chosen["settings"].items())
-    lines = [f"Of the grid that was screened with other seeds ({BUDGET:.0e} samples), take {settings}."]
+    lines = [f"Of the grid that was screened with other seeds ({BUDGET:,} samples), take {settings}."]
     helpful = tables["effects"]
     helpful = helpful[(helpful["low"] > 0) | (helpful["high"] < 0)]
     for row in helpful.reindex(helpful["mean"].abs().sort_values(ascending=False).index).itertuples():
@@ -198,9 +201,14 @@ def advice(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> list[str]:
                 k for k in found.index if np.isfinite(found[k]) and np.isfinite(old.get(k, np.inf)) and found[k] > 0
             ]
             gains = ", ".join(f"{old[k] / found[k]:.2g} (κ = {k})" for k in both)
+            saving = (
+                f"the samples of `working` divided by {gains}"
+                if gains
+                else "no saving against `working` was measurable"
+            )
             never = ", ".join(f"κ = {k}" for k in found.index if not np.isfinite(found[k]))
             lines.append(
-                f"n = {agents}, {share:.0%} of the gap: against `working` it saves a factor of {gains or 'nothing measurable'}"
+                f"n = {agents}, {share:.0%} of the possible improvement: {saving}"
                 + (f"; not reached by {never}." if never else ".")
             )
     ends = tables["loops"]
@@ -209,8 +217,8 @@ def advice(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> list[str]:
         lost = rows["closed"].max() - rows["closed"].iloc[-1]
         if lost > 0.05:
             lines.append(
-                f"With {variant} at κ = 1 stop early: even with infinitely many samples {lost:.2f} of the gap is lost again "
-                f"after loop {rows.loc[rows['closed'].idxmax(), 'outer_loop']:.0f} (η = 0.5), because Q_j seen from one "
+                f"With {variant} at κ = 1 stop early: even with infinitely many samples {lost:.2f} of the possible improvement "
+                f"is lost again after loop {rows.loc[rows['closed'].idxmax(), 'outer_loop']:.0f} (η = 0.5), because Q_j seen from one "
                 "neighbourhood is no longer Q_j."
             )
     return lines

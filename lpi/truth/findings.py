@@ -48,15 +48,18 @@ def floors_of(table: pd.DataFrame, convention: Sequence[str] | None) -> dict[tup
 
 
 def gap_table(curves: pd.DataFrame, optima: pd.DataFrame, panels: Sequence[tuple[int, float]], kappas=None):
-    """The summary of the regularised reward for some panels, with its gaps."""
+    """The summary of the regularised reward for some panels, with its optimality gaps."""
     entry = {"quantity": "regularized"} | ({} if kappas is None else {"kappas": list(kappas)})
     parts = [summarize(curves, {"figure4": {"agents": [n], "taus": [tau], **entry}}, optima) for n, tau in panels]
     return pd.concat(parts, ignore_index=True)
 
 
 def gaps(table: pd.DataFrame, floors: Mapping[tuple[int, float], Mapping[int, float]]) -> str:
-    """Table of the final gaps, the share closed, and how much of the gap locality alone explains."""
-    lines = ["| n | τ | κ | J* | Gap at the end | Gap closed | Loss of the best κ-hop policy | Its share of the gap |"]
+    """Table of the final optimality gaps, the share of the possible improvement gained, and what locality alone explains."""
+    lines = [
+        "| n | τ | κ | J* | Optimality gap at the end | Share of the possible improvement | Loss of the best κ-hop policy "
+        "| That loss in the optimality gap |"
+    ]
     lines.append("|---:|---:|---:|---:|---:|---:|---:|---:|")
     gap, closed = with_quartiles("gap", reward), with_quartiles("closed", lambda share: percent(share, digits=1))
     for row in table.to_dict("records"):
@@ -87,7 +90,7 @@ def _simulated(table: pd.DataFrame) -> str:
 
 
 def _closing(table: pd.DataFrame) -> str:
-    """Which kappa is nearest to the optimum, by panel, and whether the gap shrinks with every step of kappa."""
+    """Which kappa is nearest to the optimum, by panel, and whether the optimality gap shrinks with every step of kappa."""
     nearest, shrinking, panels = {}, 0, 0
     for _, rows in table.dropna(subset=["gap_median"]).groupby(["agents", "tau"]):
         medians = rows.sort_values("kappa")["gap_median"].to_numpy()
@@ -99,7 +102,7 @@ def _closing(table: pd.DataFrame) -> str:
         return "No optimum was computed."
     words = ", ".join(f"κ = {kappa} in {count}" for kappa, count in sorted(nearest.items()))
     return (
-        f"Of {panels} panel{'s' * (panels > 1)}, the smallest median gap at the end belongs to {words}; the gap shrinks "
+        f"Of {panels} panel{'s' * (panels > 1)}, the smallest median optimality gap at the end belongs to {words}; it shrinks "
         f"with every step of κ in {shrinking}."
     )
 

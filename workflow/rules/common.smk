@@ -291,8 +291,8 @@ def quoted_tables(wildcards):
 
 def report_files():
     """Where the report goes: into docs only from the folder of figures that is committed."""
-    published = ["docs/replication-report.md"] if EXPERIMENT.figures_folder == "figures" else []
-    return ["<results>/report/replication-report.md", *published]
+    published = ["docs/replication-report.md", "docs/claims.md"] if EXPERIMENT.figures_folder == "figures" else []
+    return ["<results>/report/replication-report.md", "<results>/report/claims.md", *published]
 
 
 def multiverse_fingerprint(wildcards):

@@ -2,13 +2,13 @@
 rule report:
     input:
         package="<results>/package/report.txt",
-        template="workflow/report/replication-report.md.j2",
+        templates=expand("workflow/report/{page}.md.j2", page=["replication-report", "claims"]),
         errata="workflow/report/errata.yaml",
         published=expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
         truths=expand("<figures>/{truth}/provenance.json", truth=TRUTH_TABLES),
         theory="<figures>/theory/provenance.json",
     output:
-        "<results>/report/replication-report.md",
+        multiext("<results>/report/", "replication-report.md", "claims.md"),
     log:
         "<results>/logs/report/report.log",
     benchmark:
@@ -17,11 +17,12 @@ rule report:
         "../envs/lpi.yaml"
     params:
         figures=subpath(input.theory, ancestor=2),
+        folder=subpath(output[0], parent=True),
         quoted=quoted_tables,
     message:
         "Write the report"
     shell:
-        "python -m lpi.report --figures {params.figures:q} --output {output:q} > {log:q} 2>&1"
+        "python -m lpi.report --figures {params.figures:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 if EXPERIMENT.figures_folder == "figures":
@@ -29,9 +30,10 @@ if EXPERIMENT.figures_folder == "figures":
     # README.md gets its table of claims in passing: it is written by hand, and no output that Snakemake may delete.
     rule publish_report:
         input:
-            "<results>/report/replication-report.md",
+            rules.report.output,
         output:
             report="docs/replication-report.md",
+            claims="docs/claims.md",
             errata="docs/errata.md",
         log:
             "<results>/logs/publish/report.log",
@@ -42,6 +44,6 @@ if EXPERIMENT.figures_folder == "figures":
         params:
             figures=EXPERIMENT.figures_folder,
         message:
-            "Publish the report: docs/replication-report.md"
+            "Publish the report: docs/replication-report.md, docs/claims.md"
         shell:
             "python -m lpi.report --figures {params.figures:q} > {log:q} 2>&1"
