@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lpi.studies.design import BUDGET, SHARES, STUDIES
+from lpi.studies.design import CHOSEN, FACTORS, SHARES, STUDIES, UNREACHED
 
+DIGITS = 3
+"""Of a difference, after the point."""
 NAMES = {
     "closed": "share of the gap closed",
     "unregularized_gain": "gain in unregularised J",
@@ -24,7 +26,9 @@ def sentences(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> str:
     lines = ["# What the studies show", ""]
     lines += [
         "Gap: J of the best κ-hop policy minus J of the uniform one (n = 5, success convention, τ = 0.05 unless said). "
-        "Intervals: 95 %, Student-t, paired on common seeds.",
+        "Intervals: 95 %, Student-t, paired on common seeds. *More*, *less* and *better* are said where the interval that "
+        "is widened for all differences of the study (Bonferroni, together 95 %) leaves 0 and the difference is not 0 "
+        f"to {DIGITS} digits; else no difference was seen.",
         "",
     ]
     for name, study in STUDIES.items():
@@ -35,11 +39,13 @@ def sentences(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> str:
 
 
 def _answers(name: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    special = {"samples": _samples, "metric": _metric, "screening": _screening}
+    special = {"samples": _samples, "metric": _metric}
     if name.startswith("truncation"):
         return _truncation(tables["loops"], name)
     if name in special:
         return special[name](tables)
+    if name in FACTORS:
+        return _screening(tables["effects"], name)
     if name.startswith("needed"):
         return _needed(tables["prices"], name)
     found = tables["contrasts"]
@@ -59,18 +65,29 @@ def _answers(name: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 def difference(row) -> str:
     """A difference, its interval and what it says."""
-    word = "more" if row.low > 0 else "less" if row.high < 0 else "not resolved"
+    word = {1: "more", -1: "less", 0: "no difference seen"}[direction(row)]
     return f"{row.mean:+.3f} [{row.low:+.3f}, {row.high:+.3f}] ({word})"
+
+
+def direction(row) -> int:
+    """The sign of a difference whose widened interval leaves 0; 0 also where it is 0 as printed."""
+    if abs(row.mean) < 0.5 * 10**-DIGITS:
+        return 0
+    return int(row.wide_low > 0) - int(row.wide_high < 0)
 
 
 def _levels(levels: pd.DataFrame, name: str) -> list[str]:
     part = levels[(levels["study"] == name) & (levels["quantity"] == "closed")]
     return [
         f"*{variant}* closes "
-        + ", ".join(f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}] (κ = {row.kappa})" for row in rows.itertuples())
+        + ", ".join(f"{_level(row)} (κ = {row.kappa})" for row in rows.itertuples())
         + " of the gap."
         for variant, rows in part.groupby("variant", sort=False)
     ]
+
+
+def _level(row) -> str:
+    return f"{row.mean:.2f}" + (f" [{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "")
 
 
 def _defaults(found: pd.DataFrame) -> list[str]:
@@ -78,11 +95,11 @@ def _defaults(found: pd.DataFrame) -> list[str]:
     lines = []
     for kappa, part in rows.groupby("kappa"):
         largest = max(part.itertuples(), key=lambda row: abs(row.mean))
-        bound = max(part["low"].abs().max(), part["high"].abs().max())
-        clear = int(((part["low"] > 0) | (part["high"] < 0)).sum())
+        bound = max(part["wide_low"].abs().max(), part["wide_high"].abs().max())
+        clear = sum(direction(row) != 0 for row in part.itertuples())
         lines.append(
             f"κ = {kappa}: the largest of {len(part)} differences from state 0, action 0 is {difference(largest)} of the gap "
-            f"({largest.first}); {clear} of {len(part)} intervals exclude 0, and all lie within ±{bound:.3f}."
+            f"({largest.first}); {clear} of {len(part)} widened intervals exclude 0, and all lie within ±{bound:.3f}."
         )
     return lines
 
@@ -96,10 +113,10 @@ def crossings(between: pd.DataFrame) -> pd.DataFrame:
     part = part.assign(samples=part["variant"].str.split(" = ").str[-1].astype(int)).sort_values("samples")
     found = []
     for kappa, rows in part.groupby("kappa"):
-        not_better = rows.loc[rows["low"] <= 0, "samples"]
+        not_better = rows.loc[rows["wide_low"] <= 0, "samples"]
         later = rows[rows["samples"] > not_better.max()] if len(not_better) else rows
         better = later["samples"].min() if len(later) else np.nan
-        worse = rows.loc[rows["high"] < 0, "samples"].max()
+        worse = rows.loc[rows["wide_high"] < 0, "samples"].max()
         found.append((kappa, worse, better))
     return pd.DataFrame(found, columns=["kappa", "worse_up_to", "better_from"])
 
@@ -132,8 +149,10 @@ def _metric(tables: Mapping[str, pd.DataFrame]) -> list[str]:
                 (between["study"] == "metric") & (between["variant"] == variant) & (between["quantity"] == quantity)
             ]
             steps = "; ".join(f"κ = {row.kappa} minus {row.kappa - 1}: {difference(row)}" for row in part.itertuples())
-            rising = bool((part["low"] > 0).all())
-            lines.append(f"*{variant}*, {name}: {steps}. {'Larger κ is better throughout.' if rising else ''}".strip())
+            rising = all(direction(row) > 0 for row in part.itertuples())
+            lines.append(
+                f"*{variant}*, {name}: {steps}. {'Larger κ is better throughout.' if rising else 'Not the order of Figure 1.'}"
+            )
     return lines
 
 
@@ -149,9 +168,9 @@ def _truncation(loops: pd.DataFrame, name: str) -> list[str]:
     return lines
 
 
-def _screening(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+def _screening(effects: pd.DataFrame, name: str) -> list[str]:
     lines = []
-    for row in tables["effects"].itertuples():
+    for row in effects[effects["study"] == name].itertuples():
         word = "multiplies" if row.low > 0 else "divides" if row.high < 0 else "does not resolvably change"
         size = f" by {10 ** abs(row.mean):.2g}" if word != "does not resolvably change" else ""
         lines.append(
@@ -176,35 +195,55 @@ def _needed(prices: pd.DataFrame, name: str) -> list[str]:
 
 def advice(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> list[str]:
     """What a practitioner can follow: the choice, what each part of it was worth, and where it stops."""
-    settings = ", ".join(f"{key} = {value}" for key, value in chosen["settings"].items())
-    lines = [f"Of the grid that was screened with other seeds ({BUDGET:.0e} samples), take {settings}."]
+    lines = [
+        f"{where}: of the settings screened with other seeds, {settings}."
+        for where, settings in chosen["settings"].items()
+    ]
     helpful = tables["effects"]
     helpful = helpful[(helpful["low"] > 0) | (helpful["high"] < 0)]
     for row in helpful.reindex(helpful["mean"].abs().sort_values(ascending=False).index).itertuples():
         better, worse = (row.second, row.first) if row.mean < 0 else (row.first, row.second)
-        line = f"{row.factor}: {better} rather than {worse} needs {10 ** abs(row.mean):.2g} times fewer samples on average."
+        line = (
+            f"{row.factor} ({row.study}): {better} rather than {worse} needs {10 ** abs(row.mean):.2g} times fewer samples "
+            f"on average (a share not reached counts as {UNREACHED:g} budgets)."
+        )
         if row.mean * row.at_choice < 0:
             line += (
-                f" Not beside the rest of the choice: there {worse} needs {10 ** abs(row.at_choice):.2g} times fewer "
+                f" Not beside the rest of the best settings: there {worse} needs {10 ** abs(row.at_choice):.2g} times fewer "
                 "(one pair, no interval)."
             )
         lines.append(line)
-    prices = tables["prices"]
-    for agents, part in prices.groupby("agents"):
-        for share in SHARES:
-            found = part[(part["variant"] == "chosen") & (part["share"] == share)].set_index("kappa")["median"]
-            old = part[(part["variant"] == "working") & (part["share"] == share)].set_index("kappa")["median"]
-            both = [
-                k for k in found.index if np.isfinite(found[k]) and np.isfinite(old.get(k, np.inf)) and found[k] > 0
-            ]
-            gains = ", ".join(f"{old[k] / found[k]:.2g} (κ = {k})" for k in both)
-            never = ", ".join(f"κ = {k}" for k in found.index if not np.isfinite(found[k]))
-            lines.append(
-                f"n = {agents}, {share:.0%} of the gap: against `working` it saves a factor of {gains or 'nothing measurable'}"
-                + (f"; not reached by {never}." if never else ".")
-            )
-    ends = tables["loops"]
-    ends = ends[(ends["study"] == "truncation") & (ends["kappa"] == 1)]
+    return lines + _outcomes(tables["prices"]) + _stop_early(tables["loops"])
+
+
+def _outcomes(prices: pd.DataFrame) -> list[str]:
+    """How the chosen settings did beside the readings, at equal budgets."""
+    lines = []
+    for (agents, share), part in prices.groupby(["agents", "share"]):
+        wide = part.pivot(index="kappa", columns="variant", values="median")
+        saved, only, never, slower = [], [], [], []
+        for row in wide.itertuples():
+            mine, other = getattr(row, CHOSEN), row.working
+            if not np.isfinite(mine):
+                (never if not np.isfinite(other) else slower).append(f"κ = {row.Index}")
+            elif not np.isfinite(other):
+                only.append(f"κ = {row.Index}")
+            else:
+                saved.append(f"{other / max(mine, 1):.2g} (κ = {row.Index})")
+        said = [
+            ("`working` needs this many times the samples of the chosen settings: ", saved),
+            ("only the chosen settings reach it: ", only),
+            ("only `working` reaches it: ", slower),
+            ("**neither reaches it**: ", never),
+        ]
+        text = "; ".join(words + ", ".join(found) for words, found in said if found)
+        budget = part["budget"].max()
+        lines.append(f"n = {agents}, {share:.0%} of the gap, within {budget:.2g} samples: {text}.")
+    return lines
+
+
+def _stop_early(loops: pd.DataFrame) -> list[str]:
+    ends, lines = loops[(loops["study"] == "truncation") & (loops["kappa"] == 1)], []
     for variant, rows in ends.groupby("variant", sort=False):
         lost = rows["closed"].max() - rows["closed"].iloc[-1]
         if lost > 0.05:
