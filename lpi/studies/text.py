@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lpi.studies.design import CHOSEN, FACTORS, SHARES, STUDIES, UNREACHED
+from lpi.studies.design import CHOSEN, FACTORS, STUDIES, UNREACHED
 
 DIGITS = 3
 """Of a difference, after the point."""
@@ -19,6 +19,30 @@ NAMES = {
     "entropy": "entropy of the policy",
 }
 """Quantities in words."""
+MEANS = {
+    "start_value": (
+        "Q from 0 in every loop instead of from its largest value",
+        "Q from the level of its values instead of from its largest value",
+        "Coverage: a tenth of the samples, Q from 0",
+        "α = 0.5 instead of 0.1, Q from 0",
+    ),
+    "inner_loop": (
+        "A uniform inner start with η = 0.05 and 10 steps instead of a policy that is carried over",
+        "10 steps from uniform instead of 1000",
+        "η = 20 from uniform instead of a policy that is carried over with η = 0.05",
+    ),
+    "printed_jump": (
+        "Q from 0 instead of from the level of the uniform policy's values",
+        "Q from 0 instead of from its largest value",
+        "Q from 0 instead of from that level, with restarts",
+    ),
+    "restarts": (
+        "One trajectory instead of restarts every 20 steps",
+        "The same, all agents infected at the start",
+        "The same, printed convention",
+    ),
+}
+"""What each of a study's contrasts tries, in its order."""
 
 
 def sentences(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> str:
@@ -54,13 +78,28 @@ def _answers(name: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
         return _defaults(found)
     if found.empty:
         return _levels(tables["levels"], name)
-    lines = []
+    lines = _visits(tables["visits"]) if name == "restarts" else []
+    means = dict(zip(STUDIES[name].contrasts, MEANS[name], strict=True))
     for (first, second), part in found.groupby(["first", "second"], sort=False):
         for quantity in ("closed", "entropy", "visited_share"):
             rows = part[part["quantity"] == quantity]
             shown = "; ".join(f"κ = {row.kappa}: {difference(row)}" for row in rows.itertuples())
-            lines.append(f"*{first}* minus *{second}*, {NAMES[quantity]}: {shown}.")
+            lines.append(f"**{means[first, second]}** (*{first}* minus *{second}*), {NAMES[quantity]}: {shown}.")
     return lines + _levels(tables["levels"], name)
+
+
+def _visits(visits: pd.DataFrame) -> list[str]:
+    """How rare the rarest pair is, from the exact distribution of the states under the uniform policy."""
+    lines = []
+    for convention, part in visits.groupby("convention", sort=False):
+        rare = part.pivot(index="kappa", columns="episode_length", values="xi")
+        often, seldom = rare.columns.min(), rare.columns.max()
+        shown = "; ".join(f"κ = {kappa}: {row[often]:.2g} and {row[seldom]:.2g}" for kappa, row in rare.iterrows())
+        lines.append(
+            f"Share of steps in which the uniform policy visits the rarest pair (Theorem 5's ξ), {convention} convention, with "
+            f"episodes of {often} and of {seldom} steps: {shown}."
+        )
+    return lines
 
 
 def difference(row) -> str:
