@@ -262,7 +262,7 @@ def report(options: argparse.Namespace) -> None:
         "contrasts": contrasts(rows),
         "between_kappas": orders,
         "prices": prices(rows),
-        "effects": pd.concat([effects(scores(rows, name), name) for name in FACTORS]),
+        "effects": pd.concat([effects(scores(rows, name), name) for name in FACTORS], ignore_index=True),
         "visits": pd.read_csv(options.visits),
         "loops": loops(rows),
     }

@@ -240,7 +240,7 @@ def advice(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> list[str]:
     ]
     helpful = tables["effects"]
     helpful = helpful[(helpful["low"] > 0) | (helpful["high"] < 0)]
-    for row in helpful.reindex(helpful["mean"].abs().sort_values(ascending=False).index).itertuples():
+    for row in helpful.sort_values("mean", key=abs, ascending=False, kind="stable").itertuples():
         better, worse = (row.second, row.first) if row.mean < 0 else (row.first, row.second)
         line = (
             f"{row.factor} ({row.study}): {better} rather than {worse} needs {10 ** abs(row.mean):.2g} times fewer samples "
