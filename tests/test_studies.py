@@ -233,7 +233,7 @@ def test_the_best_of_each_screening_is_chosen_for_each_kappa(rows):
     effects = studies_results.effects(studies_results.scores(rows, "screening"), "screening")
     effects = effects.set_index(["factor", "second"])
     assert effects.loc[("steps", "per visit"), "high"] < 0
-    assert effects.loc[("eta", 1.0), ["low", "high"]].tolist() == [0, 0]
+    assert effects.loc[("eta", "1.0"), ["low", "high"]].tolist() == [0, 0]
 
 
 def test_a_tie_goes_to_the_larger_share_at_the_end(rows):

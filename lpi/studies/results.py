@@ -203,7 +203,7 @@ def effects(score: pd.DataFrame, study: str) -> pd.DataFrame:
         for value in values[1:]:
             difference = wide[str(value)] - wide[str(values[0])]
             here = float(difference.loc[tuple(best[others])])
-            found.append((study, factor, values[0], value, len(difference), *interval(difference), here))
+            found.append((study, factor, str(values[0]), str(value), len(difference), *interval(difference), here))
     columns = ["study", "factor", "first", "second", "pairs", "mean", "low", "high", "at_choice"]
     return pd.DataFrame(found, columns=columns)
 
