@@ -16,7 +16,7 @@ from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.provenance import package_files
-from lpi.studies.design import CHOSEN, STUDIES
+from lpi.studies.design import CHOSEN, FACTORS, STUDIES
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
@@ -235,6 +235,11 @@ def theory_configuration(wildcards):
 def study_rows(wildcards):
     """The runs of all studies."""
     return [f"<results>/studies/rows/{name}_kappa{k}.csv" for name, study in STUDIES.items() for k in study.kappas]
+
+
+def screening_rows(wildcards):
+    """The runs that the settings of Figure 7 are chosen from."""
+    return [f"<results>/studies/rows/{name}_kappa{k}.csv" for name in FACTORS for k in STUDIES[name].kappas]
 
 
 def sensitivity_parameters(wildcards):
