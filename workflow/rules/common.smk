@@ -197,6 +197,19 @@ def notebook_parameters(notebook, reading):
     return json.dumps(EXPERIMENT.notebook_parameters(notebook, reading, EXPERIMENT.results_folder))
 
 
+def shown(path, category, caption, subcategory=None, **labels):
+    """An output that `snakemake --report` shows, with a caption from workflow/report."""
+    return report(path, category=category, subcategory=subcategory, labels=labels, caption=f"../report/{caption}.rst")
+
+
+def drawings(folder, names, caption, subcategory):
+    """The PNG of each figure, shown, and its PDF; from names to titles."""
+    png = [
+        shown(f"{folder}/{name}.png", "Figures", caption, subcategory, figure=title) for name, title in names.items()
+    ]
+    return [*(f"{folder}/{name}.pdf" for name in names), *png]
+
+
 def theory_settings():
     """What the theory table is made for: settings off their defaults, but for what tells the two conventions apart."""
     return {
