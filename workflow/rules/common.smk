@@ -38,6 +38,7 @@ COMMANDS = {
     "scaling_notebook": ["cli", "notebook", "plotting", "scaling"],
     "claims": ["claims.judge"],
     "report": ["report.__main__"],
+    "gallery": ["gallery"],
     "studies_run": [
         *["studies.run", "spreading", "algorithm", "least_squares", "simulation"],
         *["solvers.local_optimum", "studies.td_limit", "results"],
@@ -300,6 +301,13 @@ def quoted_tables(wildcards):
     paths = [path for kind in ("csv", "json", "md") for path in folder.glob(f"*/*.{kind}")]
     quoted = sorted(path for path in paths if path.parent.name not in made)
     return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
+
+
+def published_elsewhere(wildcards):
+    """Folders of figures that this workflow's default target does not make: the gallery shows them too."""
+    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory"}
+    folders = {path.parent.name for path in Path(EXPERIMENT.figures_folder).glob("*/provenance.json")}
+    return sorted(folders - made)
 
 
 def report_files():
