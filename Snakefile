@@ -19,6 +19,9 @@ min_version("9.27")
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 
@@ -54,6 +57,7 @@ rule all:
         expand("<results>/{reading}/notebooks/{name}.html", reading=EXPERIMENT.readings, name=NOTEBOOKS),
         expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
         "<figures>/theory/provenance.json",
+        "<figures>/index.html",
         report_files(),
     message:
         "All figures, tables and notebooks"

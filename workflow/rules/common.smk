@@ -38,6 +38,7 @@ COMMANDS = {
     "scaling_notebook": ["cli", "notebook", "plotting", "scaling"],
     "claims": ["claims.judge"],
     "report": ["report.__main__"],
+    "gallery": ["gallery"],
     "studies_run": [
         *["studies.run", "spreading", "algorithm", "least_squares", "simulation"],
         *["solvers.local_optimum", "studies.td_limit", "results"],
@@ -210,6 +211,19 @@ def notebook_parameters(notebook, reading):
     return json.dumps(EXPERIMENT.notebook_parameters(notebook, reading, EXPERIMENT.results_folder))
 
 
+def shown(path, category, caption, subcategory=None, **labels):
+    """An output that `snakemake --report` shows, with a caption from workflow/report."""
+    return report(path, category=category, subcategory=subcategory, labels=labels, caption=f"../report/{caption}.rst")
+
+
+def drawings(folder, names, caption, subcategory):
+    """The PNG of each figure, shown, and its PDF; from names to titles."""
+    png = [
+        shown(f"{folder}/{name}.png", "Figures", caption, subcategory, figure=title) for name, title in names.items()
+    ]
+    return [*(f"{folder}/{name}.pdf" for name in names), *png]
+
+
 def theory_settings():
     """What the theory table is made for: settings off their defaults, but for what tells the two conventions apart."""
     return {
@@ -305,6 +319,13 @@ def quoted_tables(wildcards):
     paths = [path for kind in ("csv", "json", "md") for path in folder.glob(f"*/*.{kind}")]
     quoted = sorted(path for path in paths if path.parent.name not in made)
     return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
+
+
+def published_elsewhere(wildcards):
+    """Folders of figures that this workflow's default target does not make: the gallery shows them too."""
+    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory"}
+    folders = {path.parent.name for path in Path(EXPERIMENT.figures_folder).glob("*/provenance.json")}
+    return sorted(folders - made)
 
 
 def report_files():

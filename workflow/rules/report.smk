@@ -48,3 +48,27 @@ if EXPERIMENT.figures_folder == "figures":
             "Publish the report: docs/replication-report.md, docs/claims.md"
         shell:
             "python -m lpi.report --figures {params.figures:q} > {log:q} 2>&1"
+
+
+# What the other targets published before is shown where it is there.
+rule gallery:
+    input:
+        package="<results>/package/gallery.txt",
+        template="workflow/report/index.html.j2",
+        published=expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
+        theory="<figures>/theory/provenance.json",
+    output:
+        "<figures>/index.html",
+    log:
+        "<results>/logs/report/gallery.log",
+    benchmark:
+        "<results>/benchmarks/report/gallery.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    params:
+        figures=subpath(output[0], parent=True),
+        others=published_elsewhere,
+    message:
+        "Lead to all notebooks: {output}"
+    shell:
+        "python -m lpi.gallery --figures {params.figures:q} > {log:q} 2>&1"
