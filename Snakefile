@@ -72,9 +72,16 @@ include: "workflow/rules/scaling.smk"
 include: "workflow/rules/baseline.smk"
 
 
+onstart:
+    refused = slurm_refusals()
+    if refused:
+        sys.exit("\n".join(refused))
+
+
 onsuccess:
     print(f"Figures, tables and notebooks: {EXPERIMENT.figures_folder}/")
 
 
 onerror:
+    print("".join(f"{line}\n" for line in slurm_refusals()), end="")
     print("Some jobs failed, what the others made stays: mend the cause and run the same command again.")

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from lpi.baselines import design as baselines
-from lpi.cluster import training_request
+from lpi.cluster import refusal, training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
@@ -177,6 +177,19 @@ def training_megabytes(wildcards, attempt):
 def training_minutes(wildcards, attempt):
     """Time limit of a training job; one that ran out of it gets more the next time."""
     return attempt * request(wildcards.reading, int(wildcards.agents), int(wildcards.kappa)).minutes
+
+
+def slurm_refusals():
+    """What Slurm has against the jobs of this call, a line for each partition and account; nothing elsewhere.
+
+    The executor plugin says none of this of grouped jobs, and waits for ever where it cannot ask for partitions.
+    """
+    if workflow.executor_plugin.name != "slurm":
+        return []
+    jobs = {job.rule.name: job for job in workflow.dag.needrun_jobs() if not job.is_local}
+    asked = [(job.resources.get("slurm_partition"), job.resources.get("slurm_account")) for job in jobs.values()]
+    found = [refusal(partition, account) for partition, account in dict.fromkeys(asked)]
+    return [f"slurm: {reason}" for reason in found if reason]
 
 
 def figure_parameters(wildcards):
