@@ -71,7 +71,7 @@ def checked_experiment(config):
     try:
         return load(config)
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
 
 
 def checked_multiverse(path):
@@ -79,7 +79,13 @@ def checked_multiverse(path):
     try:
         return load_multiverse(path)
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
+
+
+def refuse_config(error):
+    """One line and exit status 2, as `lpi` ends on bad input; what PyYAML says of a broken file has several lines."""
+    print(f"config: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 def source_files(wildcards):
