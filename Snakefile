@@ -11,6 +11,7 @@
 #   multiverse apart from the default job: many readings at once, judged (config/multiverse.yaml)
 #   baseline   apart from the default job: LPI beside the localized actor-critic on the same runs
 #   scaling    apart from the default job: how time, memory and visited share grow, as benchmarks/growth.py measured
+#   verify     apart from the default job: a sample of the committed results, made anew and compared
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -74,6 +75,7 @@ include: "workflow/rules/studies.smk"
 include: "workflow/rules/multiverse.smk"
 include: "workflow/rules/scaling.smk"
 include: "workflow/rules/baseline.smk"
+include: "workflow/rules/verify.smk"
 
 
 onstart:

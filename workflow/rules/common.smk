@@ -16,6 +16,7 @@ from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.provenance import package_files
+from lpi.stale_locks import release
 from lpi.studies.design import CHOSEN, FACTORS, STUDIES
 
 # Modules behind each command, beside what they import themselves.
@@ -37,6 +38,7 @@ COMMANDS = {
     "theory_notebook": ["cli", "notebook", "plotting", "theory.report"],
     "scaling_notebook": ["cli", "notebook", "plotting", "scaling"],
     "claims": ["claims.judge"],
+    "verify": ["verify"],
     "report": ["report.__main__"],
     "gallery": ["gallery"],
     "studies_run": [
@@ -315,6 +317,27 @@ def truth_configuration(wildcards):
     return json.dumps({"settings": EXPERIMENT.environment_assignments(), wildcards.truth: grid})
 
 
+def verified_panels():
+    """The panels that the target verify trains anew; a mistake ends the program with one line, before any job."""
+    try:
+        return EXPERIMENT.verified
+    except ConfigError as error:
+        sys.exit(f"config: {error}")
+
+
+def verified_runs(wildcards):
+    """The runs that are held against the committed tables."""
+    run = "<results>/verify/{reading}/n{panel[0]}_kappa{kappa}_tau{panel[1]}_seed{seed}.csv"
+    grid = dict(reading=EXPERIMENT.readings, panel=verified_panels(), kappa=EXPERIMENT.kappas, seed=EXPERIMENT.seeds)
+    return expand(run, **grid)
+
+
+def verified_optima(wildcards):
+    """The optima that are held against the committed tables."""
+    optimum = "<results>/verify/{reading}/optimum_n{panel[0]}_tau{panel[1]}.csv"
+    return expand(optimum, reading=EXPERIMENT.readings, panel=verified_panels())
+
+
 def quoted_tables(wildcards):
     """Digests of the tables that the report quotes and this workflow's default target does not make.
 
@@ -383,6 +406,9 @@ MULTIVERSE = checked_multiverse(MULTIVERSE_FILE)
 MULTIVERSE_AGENTS = [block.agents for block in MULTIVERSE.blocks]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 TRAINING = training_rules()
+
+# Held as long as this call lives: the locks that a killed one left do not stop the next.
+ALIVE = release(".snakemake") if workflow.is_main_process else None
 
 # Snakemake asks for the arguments of these functions several times a job.
 for function in [value for value in globals().values() if inspect.isfunction(value)]:
