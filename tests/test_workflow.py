@@ -111,7 +111,7 @@ def test_everything_is_made(finished):
     expected |= {f"figures/{truth}/{name}" for truth in ("locality", "acting") for name in (*means, "provenance.json")}
     expected |= {"figures/index.html"}
     assert {name for name in names if name.startswith("figures/")} == expected
-    for page in ("replication-report.md", "claims.md"):
+    for page in ("replication-report.md", "claims.md", "artifact.md"):
         report = (finished.folder / "results/report" / page).read_bytes()
         assert (finished.folder / "docs" / page).read_bytes() == report
     rows = (finished.folder / f"{run}.csv").read_text(encoding="utf-8").splitlines()

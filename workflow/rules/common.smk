@@ -359,8 +359,8 @@ def published_elsewhere(wildcards):
 
 def report_files():
     """Where the report goes: into docs only from the folder of figures that is committed."""
-    published = ["docs/replication-report.md", "docs/claims.md"] if EXPERIMENT.figures_folder == "figures" else []
-    return ["<results>/report/replication-report.md", "<results>/report/claims.md", *published]
+    folders = ["<results>/report", *(["docs"] if EXPERIMENT.figures_folder == "figures" else [])]
+    return [f"{folder}/{page}.md" for folder in folders for page in ("replication-report", "claims", "artifact")]
 
 
 def multiverse_fingerprint(wildcards):

@@ -2,14 +2,14 @@
 rule report:
     input:
         package="<results>/package/report.txt",
-        templates=expand("workflow/report/{page}.md.j2", page=["replication-report", "claims"]),
+        templates=expand("workflow/report/{page}.md.j2", page=["replication-report", "claims", "artifact"]),
         errata="workflow/report/errata.yaml",
         before="workflow/report/verdicts_before_amendments.csv",
         published=expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
         truths=expand("<figures>/{truth}/provenance.json", truth=TRUTH_TABLES),
         theory="<figures>/theory/provenance.json",
     output:
-        multiext("<results>/report/", "replication-report.md", "claims.md"),
+        multiext("<results>/report/", "replication-report.md", "claims.md", "artifact.md"),
     log:
         "<results>/logs/report/report.log",
     benchmark:
@@ -35,6 +35,7 @@ if EXPERIMENT.figures_folder == "figures":
         output:
             report="docs/replication-report.md",
             claims="docs/claims.md",
+            artifact="docs/artifact.md",
             errata="docs/errata.md",
         log:
             "<results>/logs/publish/report.log",
@@ -45,7 +46,7 @@ if EXPERIMENT.figures_folder == "figures":
         params:
             figures=EXPERIMENT.figures_folder,
         message:
-            "Publish the report: docs/replication-report.md, docs/claims.md"
+            "Publish the report: docs/replication-report.md, docs/claims.md, docs/artifact.md"
         shell:
             "python -m lpi.report --figures {params.figures:q} > {log:q} 2>&1"
 
