@@ -20,6 +20,9 @@ min_version("9.27")
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 
@@ -55,6 +58,7 @@ rule all:
         expand("<results>/{reading}/notebooks/{name}.html", reading=EXPERIMENT.readings, name=NOTEBOOKS),
         expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
         "<figures>/theory/provenance.json",
+        "<figures>/index.html",
         report_files(),
     message:
         "All figures, tables and notebooks"
@@ -74,9 +78,16 @@ include: "workflow/rules/baseline.smk"
 include: "workflow/rules/verify.smk"
 
 
+onstart:
+    refused = slurm_refusals()
+    if refused:
+        sys.exit("\n".join(refused))
+
+
 onsuccess:
     print(f"Figures, tables and notebooks: {EXPERIMENT.figures_folder}/")
 
 
 onerror:
+    print("".join(f"{line}\n" for line in slurm_refusals()), end="")
     print("Some jobs failed, what the others made stays: mend the cause and run the same command again.")

@@ -1,7 +1,7 @@
-"""JSON schema of the config file and table of all settings, generated from `lpi.config` and `lpi.experiment`.
+"""JSON schema of the config file, table of all settings and table of what is logged, generated from the code.
 
-`python -m lpi.schema` brings workflow/schemas/config.schema.yaml, the table in config/README.md and the commented
-defaults in config/config.yaml up to date; the tests fail where they are not.  The workflow itself checks a config with
+`python -m lpi.schema` brings workflow/schemas/config.schema.yaml, the table in config/README.md, the commented defaults
+in config/config.yaml and the columns in the page of Algorithm 1 up to date; the tests fail where they are not.  The workflow itself checks a config with
 `lpi.experiment.load`, in one line a mistake.
 """
 
@@ -15,11 +15,14 @@ from typing import Any
 from lpi.config import LARGEST_SEED, READINGS, SETTINGS, allowed
 from lpi.edge_list import FILE
 from lpi.experiment import FIGURES, GRID, KEYS, NAME, Acting, Panels
+from lpi.results import COLUMNS
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 README = "config/README.md"
 CONFIG = "config/config.yaml"
+PAGE = "docs/algorithms/1-localized-policy-iteration.md"
 BEGIN, END = "<!-- table: made by python -m lpi.schema -->\n", "<!-- end of table -->"
+BEGIN_COLUMNS, END_COLUMNS = "<!-- columns: made by python -m lpi.schema -->\n", "<!-- end of columns -->"
 
 
 def config_schema() -> dict[str, Any]:
@@ -86,6 +89,23 @@ def readme_text(present: str) -> str:
     return f"{before}{BEGIN}\n{settings_table()}\n{END}{after}"
 
 
+def columns_table() -> str:
+    """Markdown table of the columns of a run's CSV: `lpi.results.COLUMNS`."""
+    kinds = {"str": "text", "int": "integer", "float": "number"}
+    lines = [("column", "values", "meaning, unit"), ("---",) * 3]
+    for name, column in COLUMNS.items():
+        values = " or ".join(f"`{word}`" for word in column.of) or kinds[column.kind]
+        lines.append((f"`{name}`", values, column.description.replace("|", "\\|")))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def page_text(present: str) -> str:
+    """The page of Algorithm 1 with the table of columns in its place."""
+    before, _, rest = present.partition(BEGIN_COLUMNS)
+    _, _, after = rest.partition(END_COLUMNS)
+    return f"{before}{BEGIN_COLUMNS}\n{columns_table()}\n{END_COLUMNS}{after}"
+
+
 def config_text(present: str) -> str:
     """config/config.yaml with the defaults of lpi.config in the lines of the settings that are commented out."""
     for key, setting in SETTINGS.items():
@@ -141,7 +161,7 @@ def _list(items: dict[str, Any], unique: bool = True) -> dict[str, Any]:
 def main() -> None:
     """Bring the generated texts in the current folder up to date."""
     Path(SCHEMA).write_text(schema_text(), encoding="utf-8")
-    for name, updated in ((README, readme_text), (CONFIG, config_text)):
+    for name, updated in ((README, readme_text), (CONFIG, config_text), (PAGE, page_text)):
         path = Path(name)
         path.write_text(updated(path.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -48,6 +48,35 @@ def test_ci_runs_the_test_command_of_the_readme_last():
     assert text(".ci/run").splitlines()[-1] == command
 
 
+def test_citation_deposit_and_package_agree():
+    citation, deposit = yaml.safe_load(text("CITATION.cff")), json.loads(text(".zenodo.json"))
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    assert citation["version"] == deposit["version"] == project["version"]
+    assert citation["license"] == deposit["license"] == project["license"] == "MIT"
+    assert text("LICENSE").startswith("MIT License")
+    assert citation["title"] == deposit["title"]
+    (paper,) = citation["references"]
+    (related,) = deposit["related_identifiers"]
+    assert paper["doi"] == related["identifier"]
+
+
+def test_the_workflow_has_the_layout_of_the_catalogue():
+    assert 'include: "../Snakefile"' in text("workflow/Snakefile").splitlines()
+    assert all((ROOT / name).is_file() for name in ("Snakefile", "config/README.md", "config/config.yaml"))
+    usage = yaml.safe_load(text(".snakemake-workflow-catalog.yml"))["usage"]
+    assert set(usage) <= {"mandatory-flags", "software-stack-deployment", "report"}
+
+
+def test_hooks_before_a_commit_are_the_projects_own_tools():
+    """No hook is fetched, and each one runs a tool that CI has."""
+    hooks = yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
+    assert [repository["repo"] for repository in hooks] == ["local"]
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    for hook in hooks[0]["hooks"]:
+        tool = hook["entry"].removeprefix(".venv/bin/").split()[0]
+        assert tool in project["optional-dependencies"]["test"]
+
+
 def test_package_files_follow_imports():
     files = provenance.package_files("policy")
     names = (

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from lpi.baselines import design as baselines
-from lpi.cluster import training_request
+from lpi.cluster import refusal, training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
@@ -40,6 +40,7 @@ COMMANDS = {
     "claims": ["claims.judge"],
     "verify": ["verify"],
     "report": ["report.__main__"],
+    "gallery": ["gallery"],
     "studies_run": [
         *["studies.run", "spreading", "algorithm", "least_squares", "simulation"],
         *["solvers.local_optimum", "studies.td_limit", "results"],
@@ -72,7 +73,7 @@ def checked_experiment(config):
     try:
         return load(config)
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
 
 
 def checked_multiverse(path):
@@ -80,7 +81,13 @@ def checked_multiverse(path):
     try:
         return load_multiverse(path)
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
+
+
+def refuse_config(error):
+    """One line and exit status 2, as `lpi` ends on bad input; what PyYAML says of a broken file has several lines."""
+    print(f"config: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 def source_files(wildcards):
@@ -175,6 +182,19 @@ def training_minutes(wildcards, attempt):
     return attempt * request(wildcards.reading, int(wildcards.agents), int(wildcards.kappa)).minutes
 
 
+def slurm_refusals():
+    """What Slurm has against the jobs of this call, a line for each partition and account; nothing elsewhere.
+
+    The executor plugin says none of this of grouped jobs, and waits for ever where it cannot ask for partitions.
+    """
+    if workflow.executor_plugin.name != "slurm":
+        return []
+    jobs = {job.rule.name: job for job in workflow.dag.needrun_jobs() if not job.is_local}
+    asked = [(job.resources.get("slurm_partition"), job.resources.get("slurm_account")) for job in jobs.values()]
+    found = [refusal(partition, account) for partition, account in dict.fromkeys(asked)]
+    return [f"slurm: {reason}" for reason in found if reason]
+
+
 def figure_parameters(wildcards):
     """What the notebook of a figure is run with, as JSON."""
     return notebook_parameters(wildcards.figure, wildcards.reading)
@@ -197,6 +217,19 @@ def claims_parameters(wildcards):
 
 def notebook_parameters(notebook, reading):
     return json.dumps(EXPERIMENT.notebook_parameters(notebook, reading, EXPERIMENT.results_folder))
+
+
+def shown(path, category, caption, subcategory=None, **labels):
+    """An output that `snakemake --report` shows, with a caption from workflow/report."""
+    return report(path, category=category, subcategory=subcategory, labels=labels, caption=f"../report/{caption}.rst")
+
+
+def drawings(folder, names, caption, subcategory):
+    """The PNG of each figure, shown, and its PDF; from names to titles."""
+    png = [
+        shown(f"{folder}/{name}.png", "Figures", caption, subcategory, figure=title) for name, title in names.items()
+    ]
+    return [*(f"{folder}/{name}.pdf" for name in names), *png]
 
 
 def theory_settings():
@@ -317,10 +350,17 @@ def quoted_tables(wildcards):
     return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
 
 
+def published_elsewhere(wildcards):
+    """Folders of figures that this workflow's default target does not make: the gallery shows them too."""
+    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory"}
+    folders = {path.parent.name for path in Path(EXPERIMENT.figures_folder).glob("*/provenance.json")}
+    return sorted(folders - made)
+
+
 def report_files():
     """Where the report goes: into docs only from the folder of figures that is committed."""
-    published = ["docs/replication-report.md", "docs/claims.md"] if EXPERIMENT.figures_folder == "figures" else []
-    return ["<results>/report/replication-report.md", "<results>/report/claims.md", *published]
+    folders = ["<results>/report", *(["docs"] if EXPERIMENT.figures_folder == "figures" else [])]
+    return [f"{folder}/{page}.md" for folder in folders for page in ("replication-report", "claims", "artifact")]
 
 
 def multiverse_fingerprint(wildcards):

@@ -1,0 +1,18 @@
+# The workflow in the versions of constraints.txt:
+#
+#   docker build -t lpi .
+#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/results:/lpi/results" -v "$PWD/figures:/lpi/figures" \
+#     lpi --cores 2 --configfile config/quick.yaml
+FROM python:3.11-slim
+# git: for the commit in provenance.json.
+RUN apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/*
+WORKDIR /lpi
+COPY constraints.txt pyproject.toml README.md ./
+COPY lpi lpi
+RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir -c constraints.txt -e .
+COPY . .
+RUN git config --system --add safe.directory /lpi && chmod -R a+rwX /lpi
+# Where a user without a home writes: kernels that numba compiles, fonts that matplotlib finds, Snakemake's cache.
+ENV HOME=/tmp XDG_CACHE_HOME=/tmp/cache MPLCONFIGDIR=/tmp/matplotlib
+ENTRYPOINT [".venv/bin/snakemake"]
+CMD ["--cores", "2"]
