@@ -13,7 +13,7 @@ import sys
 import time
 
 import pytest
-from harness import RUN, Faulty, interrupt, partial, stop, wait_for, working
+from harness import LIMIT, RUN, Faulty, interrupt, partial, stop, wait_for, working
 from table import Outcomes
 
 pytestmark = pytest.mark.workflow
@@ -144,7 +144,7 @@ def test_two_at_once(seed, undisturbed, fault):
     time.sleep(random.Random(500 + seed).uniform(0, 2))
     status, said = clone.call()
     assert status != 0 and "cannot be locked" in said
-    assert first.wait(180) == 0
+    assert first.wait(LIMIT) == 0
     fault("two snakemake at once")
 
 
