@@ -160,18 +160,23 @@ def crossings(between: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["kappa", "worse_up_to", "better_from"])
 
 
+def _price(narrow: float, wide: float) -> str:
+    """What Theorem 5 makes of the smallest share xi of visits for a kappa and for the next."""
+    if np.isclose(narrow, wide, rtol=1e-9):
+        return f"xi stays {wide:.3g}, since one neighbourhood is the whole network already, and with it Theorem 5's samples"
+    return f"xi falls from {narrow:.3g} to {wide:.3g}, by which Theorem 5 (1 / xi²) asks for {(narrow / wide) ** 2:.2g} times the samples"
+
+
 def _samples(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     lines = []
     visits = tables["visits"]
     at_20 = visits[(visits["convention"] == "success") & (visits["episode_length"] == 20)].set_index("kappa")["xi"]
     for row in crossings(tables["between_kappas"]).itertuples():
-        price = (at_20[row.kappa - 1] / at_20[row.kappa]) ** 2
         worse = f"{row.worse_up_to:,.0f}" if np.isfinite(row.worse_up_to) else "no number tried"
         better = f"from {row.better_from:,.0f} on" if np.isfinite(row.better_from) else "at no number tried"
         lines.append(
             f"κ = {row.kappa} against κ = {row.kappa - 1} after 50 outer loops: clearly worse up to {worse} samples a loop, "
-            f"clearly better {better}; xi falls from {at_20[row.kappa - 1]:.3g} to {at_20[row.kappa]:.3g}, by which "
-            f"Theorem 5 (1 / xi²) asks for {price:.2g} times the samples."
+            f"clearly better {better}; {_price(at_20[row.kappa - 1], at_20[row.kappa])}."
         )
     return lines + _levels(tables["levels"], "samples") + _levels(tables["levels"], "samples_million")
 
