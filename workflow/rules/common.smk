@@ -15,6 +15,7 @@ from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
+from lpi.progress import watch
 from lpi.provenance import package_files
 from lpi.studies.design import CHOSEN, STUDIES
 
