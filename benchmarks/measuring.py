@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-SOURCES = ("workflow", "profiles", "config", "notebooks", "lpi", "figures", "docs", "constraints.txt")
+SOURCES = ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi", "figures", "docs", "constraints.txt")
 """What the workflow reads."""
 
 
@@ -56,7 +56,7 @@ def caches() -> str:
 
 
 def write(name: str, rows: list[dict], where: dict[str, str]) -> None:
-    """Rows with the machine in every one as NAME.csv beside the benchmarks, and into docs/performance.md.
+    """Rows with the machine in every one as NAME.csv beside the benchmarks, and into the pages that show them.
 
     All rows have the same keys.
     """
@@ -66,9 +66,11 @@ def write(name: str, rows: list[dict], where: dict[str, str]) -> None:
         writer.writerows({**row, **where} for row in rows)
     for row in rows:
         print(*row.values(), sep=", ")
+    import cost_model
     import performance
 
     performance.main()
+    cost_model.main()
 
 
 def clone(folder: str | os.PathLike) -> Path:

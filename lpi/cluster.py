@@ -1,8 +1,9 @@
-"""What a training job asks of a scheduler: memory and time, said before it starts."""
+"""What a training job asks of a scheduler: memory and time, said before it starts; whether the scheduler takes it."""
 
 from __future__ import annotations
 
 import math
+import subprocess
 from typing import NamedTuple
 
 from lpi.config import Settings
@@ -18,6 +19,10 @@ UPDATES_PER_SECOND = 5e6  # TD updates on tables beyond the caches
 IMPROVEMENT_SECONDS = 0.05  # per inner step and 10^9 bytes of tables
 EVALUATION_SECONDS = 5e-7  # of an exact evaluation, per joint state
 SLOWER = 3  # how much slower a node may be
+
+FOR_EVER = ("invalid partition", "invalid account", "unable to contact")
+"""What in sbatch's messages means that waiting will not help."""
+PATIENCE = 60  # seconds in which a scheduler answers
 
 
 class Request(NamedTuple):
@@ -48,3 +53,22 @@ def training_request(settings: Settings, seeds: int) -> Request:
     megabytes = (FIXED_BYTES + ALLOWANCE * (tables + exact_memory(evaluated))) / 1e6
     minutes = FIXED_MINUTES + SLOWER * seeds * training.outer_loops * loop / 60
     return Request(math.ceil(megabytes), math.ceil(minutes))
+
+
+def refusal(partition: str | None = None, account: str | None = None) -> str | None:
+    """What Slurm has against any job of this partition and account, in its own words; None if it takes them.
+
+    A trial: nothing is submitted.  What passes, such as nodes that are down at the moment, is no refusal.
+    """
+    named = {"partition": partition, "account": account}
+    options = [f"--{name}={value}" for name, value in named.items() if value]
+    command = ["sbatch", "--test-only", "--mem=1", "--time=1", *options, "--wrap=true"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except FileNotFoundError:
+        return "there is no sbatch on this machine"
+    except subprocess.TimeoutExpired:
+        return f"no answer within {PATIENCE} s"
+    lines = [line.removeprefix("sbatch: error: ") for line in done.stderr.splitlines()]
+    found = [line for line in lines if any(message in line.lower() for message in FOR_EVER)]
+    return found[0] if done.returncode and found else None

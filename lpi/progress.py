@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-
 SETTLED = 10
 """Seconds before which the rate says nothing."""
 

@@ -1,21 +1,23 @@
 """A Slurm of one node on this machine, from the distribution's packages, without accounting."""
 
+import fcntl
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # where Debian's daemons and commands read it, all of them
-MUNGE_FOLDERS = ("/run/munge", "/var/lib/munge", "/var/log/munge")
+MARK = "# Of a Slurm that lpi's tests start and stop.\n"
 TEMPLATE = """\
 ClusterName=lpi
-SlurmctldHost={host}
+SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -33,53 +35,67 @@ JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
+SlurmdParameters=config_overrides
 ReturnToService=2
 MessageTimeout=5
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
-NodeName={host} CPUs={cpus} RealMemory={megabytes}
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={megabytes}
 PartitionName=all Nodes=ALL Default=YES State=UP
 """
 
 
+class Unavailable(Exception):
+    """No Slurm can be started on this machine, and why."""
+
+
 class Node:
-    """The daemons, and what they are started with."""
+    """The daemons, and what they are started with.
+
+    They are children of this process in the foreground, so that none outlives it, however it ends.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.prolog = folder / "prolog"
         """A script whose lines `export NAME=VALUE` become variables of every job on the node."""
-        self._munge = None
+        self._daemons: dict[str, subprocess.Popen] = {}
 
     def start(self):
         """Start all daemons and wait until the node takes jobs.
 
         Raises:
-            FileExistsError: the machine has a Slurm of its own.
-            TimeoutError: the node does not come up.
+            Unavailable: the machine has a Slurm of its own, or does not let this one run.
         """
-        with CONFIGURATION.open("x", encoding="utf-8") as file:
-            file.write(self._configuration())
-        for name in ("state", "spool"):
-            (self.folder / name).mkdir()
-        self.give()
-        if subprocess.run(["munge", "-n"], capture_output=True).returncode:
+        self._configuration = _claimed()
+        try:
+            self._configuration.truncate(0)
+            self._configuration.write(MARK + self._settings())
+            self._configuration.flush()
+            for name in ("state", "spool"):
+                (self.folder / name).mkdir()
+            self.give()
             self._start_munge()
-        self.start_scheduler()
-        subprocess.run(["slurmd"], check=True)
-        _wait_for(lambda: "idle" in _output("sinfo", "--noheader", "--format=%t"), "the node does not come up")
+            self.start_scheduler()
+            self._start("slurmd", "-D")
+            self._await(lambda: "idle" in _output("sinfo", "--noheader", "--format=%t"), "slurmd")
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self):
         """Stop what was started and remove the configuration."""
-        _output("scancel", "--user=root")
-        for name in ("slurmd", "slurmctld"):
+        if "slurmd" in self._daemons:
+            _output("scancel", "--user=root")
+            with suppress(TimeoutError):
+                _wait_for(lambda: not _output("squeue", "--noheader"), "jobs do not end", 30)
+        for name in reversed(list(self._daemons)):
             self._end(name)
-        if self._munge:
-            self._munge.terminate()
-            self._munge.wait()
         CONFIGURATION.unlink()
+        self._configuration.close()
 
     def start_scheduler(self):
-        subprocess.run(["slurmctld"], check=True)
+        self._start("slurmctld", "-D")
+        self._await(lambda: "UP" in _output("scontrol", "ping"), "slurmctld")
 
     def stop_scheduler(self):
         self._end("slurmctld")
@@ -90,26 +106,53 @@ class Node:
         self.prolog.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
         self.prolog.chmod(0o755)
 
-    def _configuration(self) -> str:
+    def _settings(self) -> str:
         megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
         host = socket.gethostname().split(".")[0]
         return TEMPLATE.format(host=host, folder=self.folder, cpus=os.cpu_count(), megabytes=megabytes)
 
     def _start_munge(self):
-        for name in MUNGE_FOLDERS:
-            Path(name).mkdir(exist_ok=True)
-            shutil.chown(name, "munge", "munge")
-        os.chmod("/run/munge", 0o755)
-        self._munge = subprocess.Popen(["runuser", "-u", "munge", "--", "munged", "--foreground"])
-        _wait_for(lambda: not subprocess.run(["munge", "-n"], capture_output=True).returncode, "munge does not answer")
+        """A munge of its own, with its own key: that of the system, if there is one, is left alone."""
+        key, socket_file = self.folder / "munge.key", self.folder / "munge.socket"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o600)
+        files = [f"--{kind}-file={self.folder}/munge.{kind}" for kind in ("pid", "log", "seed")]
+        self._start("munged", "--foreground", "--force", f"--key-file={key}", f"--socket={socket_file}", *files)
+        self._await(lambda: _succeeds("munge", "--no-input", f"--socket={socket_file}"), "munged")
+
+    def _start(self, name: str, *options: str):
+        command = [
+            "setpriv",
+            "--pdeathsig",
+            "TERM",
+            shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin"),
+            *options,
+        ]
+        with (self.folder / f"{name}.output").open("ab") as output:
+            self._daemons[name] = subprocess.Popen(command, stdout=output, stderr=output)
+
+    def _await(self, condition, name: str):
+        """Wait for a daemon that was started.
+
+        Raises:
+            Unavailable: it does not come up; the reason has its last line.
+        """
+        try:
+            _wait_for(lambda: condition() or self._daemons[name].poll() is not None, "it does not answer", 60)
+            if self._daemons[name].poll() is not None:
+                raise TimeoutError("it ended")
+        except TimeoutError as error:
+            lines = (self.folder / f"{name}.output").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise Unavailable(f"{name} does not run here: {[str(error), *lines][-1]}") from error
 
     def _end(self, name: str):
-        file = self.folder / f"{name}.pid"
-        if not file.exists():
-            return
-        process = int(file.read_text(encoding="utf-8"))
-        os.kill(process, signal.SIGTERM)
-        _wait_for(lambda: _ended(process), f"{name} does not end")
+        process = self._daemons.pop(name)
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def running(rule: str) -> list[str]:
@@ -124,19 +167,36 @@ def wait_for_job(rule: str) -> str:
     return running(rule)[0]
 
 
-def _ended(process: int) -> bool:
-    """Whether a process is gone, or waits for its parent to notice."""
+def _claimed():
+    """The configuration's file, open and locked; one that a killed test left behind is taken over.
+
+    Raises:
+        Unavailable: another Slurm's, or not to be written.
+    """
     try:
-        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+        CONFIGURATION.parent.mkdir(exist_ok=True)
+        file = CONFIGURATION.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise Unavailable(f"{CONFIGURATION}: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Unavailable("another run of these tests uses it") from error
+    file.seek(0)
+    if not MARK.startswith(file.read(len(MARK))):
+        raise Unavailable(f"this machine has a Slurm: {CONFIGURATION}")
+    return file
+
+
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
-def _wait_for(condition, problem: str, seconds: float = 180):
+def _wait_for(condition, problem: str, seconds: float = 120):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -96,3 +96,31 @@ def test_planning_a_grid_is_linear_in_its_jobs_however_the_seeds_lie(load, tmp_p
     assert float(many["cpu_s"]) < 1.3 * 4 * float(few["cpu_s"])
     one = dag.plan(workflow, 3072, 1, dag.ONE_CURVE)
     assert float(one["cpu_s"]) < 1.5 * float(many["cpu_s"])
+
+
+def test_the_page_on_scaling_shows_what_the_model_computes(load):
+    model = load("cost_model")
+    page = model.PAGE.read_text(encoding="utf-8")
+    assert [match[1] for match in model.BLOCK.findall(page)] == list(model.BLOCKS)
+    assert model.filled(page) == page
+    changed = page.replace("| submissions |", "| others |")
+    assert changed != page and model.filled(changed) == page
+
+
+def test_the_cost_model_follows_the_grid_and_how_it_is_cut(load, monkeypatch):
+    model = load("cost_model")
+    plan = model.Plan(runs=10_000, seeds_per_job=5, group=10, calls=1)
+    assert (plan.points, plan.training_jobs, plan.jobs, plan.training_submissions) == (100, 2000, 2100, 200)
+    measured = model.measured()._replace(
+        run=3.0, start=1.0, beside=5.0, planning=model.np.array([1.0, 0.01, 0.001]), block=4096.0, curve=5000.0,
+        policy=100.0, record=10.0, files_a_run=2.0, files_a_job=2.0, records_a_file=1.0,
+    )  # fmt: skip
+    found = model.column(plan, measured)
+    assert found["core time"] == "9.21 h"  # 10,000 runs of 3 s, 2000 jobs of 1 s more, 201 submissions of 5 s more
+    assert found["planning, each call"] == "32 s"
+    assert found["a submission runs for"] == "2.75 min"
+    assert found["time on these cores"] == "5.5 min"  # 200 submissions in two rounds
+    assert found["files"] == "44,000"
+    assert found["storage, in blocks of the file system"] == f"{10_000 * 5 * 4096 / 1e6 + 4000 * 4096 / 1e6:.0f} MB"
+    monkeypatch.setattr(model, "read", lambda name: [])
+    assert {block() for block in model.BLOCKS.values()} == {model.MISSING}

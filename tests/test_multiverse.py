@@ -325,14 +325,19 @@ def test_where_pairs_are_confused_only_main_effects_are_given(shipped):
 
 def test_best_match_follows_the_rule(shipped):
     table = planted(shipped, 5, lambda at: float(at["q_start"] + at["q_reset"] == 2), noise=0.0)
-    second = planted(shipped, 5, lambda at: -float(at["p1_means"]), noise=0.0).assign(claim="second")
+    table = table.assign(claim="rate_own")
+    second = planted(shipped, 5, lambda at: -float(at["p1_means"]), noise=0.0).assign(claim="rate_gap")
     best = multiverse_effects.best(pd.concat([table, second]), shipped)
     values = best["settings"]
     assert (best["supported"], best["contradicted"], best["claims"], best["among"]) == (1, 0, 2, 770)
     assert (values["q_start"], values["q_reset"], values["p1_means"]) == ("optimistic", "once", "failure")
     assert best["tied"] == 768 // 8 and best["label"] == "found by search, not what the authors did"
     # q_start and q_reset break one word each: one more departure from each mends them, never three
-    assert sum(digit != "0" for digit in best["reading"]) == 3
+    printed = shipped.name_of("as_printed")
+    assert sum(a != b for a, b in zip(best["reading"], printed, strict=True)) == 3
+    # rate_gap is no sentence of its own
+    assert best["claims_supported"] == ["rate_own"] and best["sentences"]["claims"] == 1
+    assert best["sentences"]["tied"] > best["tied"] and best["sentences"]["best_supported"] == 1
     assert json.loads(json.dumps(best))["settings"] == values
 
 

@@ -209,7 +209,10 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
     }
     pd.DataFrame(verdicts).to_csv(folder / "multiverse/verdicts.csv", index=False)
     best = {"reading": "01", "label": "found by search", "agents": 5, "supported": 1, "claims": 2, "contradicted": 1,
-            "among": 300, "tied": 4, "settings": {"p1_means": "success", "episode_length": None}}  # fmt: skip
+            "among": 300, "tied": 4, "settings": {"p1_means": "success", "episode_length": None},
+            "claims_supported": ["gap_decays"],
+            "sentences": {"claims": 1, "reading": "00", "supported": 1, "contradicted": 0, "claims_supported": ["rate_own"],
+                          "tied": 2, "best_supported": 0, "best_contradicted": 1}}  # fmt: skip
     (folder / "multiverse/best_match.json").write_text(json.dumps(best), encoding="utf-8")
     published = report_tables.load(folder)
     assert published.verdict("best_match", "rate_own") == "contradicted"
@@ -221,6 +224,8 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
         "the most claims supported of 300 readings at n = 5: 1 of 2, with 1 contradicted; 4 readings have these counts."
         in report_beyond.best_sentence(published)
     )
+    assert "1 of its 1 supported claims are about best policies" in report_beyond.best_sentence(published)
+    assert "counted so, reading 00 is first with 1 and 0 (`rate_own`; 2 such)" in report_beyond.best_sentence(published)
     # the shipped reading beside the fraction does not count
     assert "(claims.md#rate_own) | 0 | 100 |" in report_beyond.multiverse_shares(published)
     assert report_beyond.multiverse_tried(published) == ("`p1_means`: success, failure; `episode_length`: null.")
@@ -316,10 +321,10 @@ def test_an_undefined_name_is_an_error(committed, errata):
 )
 def test_a_claim_that_a_study_tests_is_judged_by_the_rule_of_the_claim(folder, mean, half, verdict):
     (folder / "studies").mkdir()
-    rows = [("defaults", "a", "b", kappa, "closed", 10, 0.0, -1e-9, 1e-9) for kappa in (0, 1)]
-    rows.append(("defaults", "a", "b", 2, "closed", 10, mean, mean - half, mean + half))
+    rows = [("defaults", "a", "b", kappa, "closed", 10, 0.0, *(-1e-9, 1e-9) * 2) for kappa in (0, 1)]
+    rows.append(("defaults", "a", "b", 2, "closed", 10, mean, mean - half, mean + half, mean - half, mean + half))
     columns = list(report_tables.CONTRAST_COLUMNS)
-    names = ["study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high"]
+    names = ["study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high", "wide_low", "wide_high"]
     pd.DataFrame(rows, columns=names)[columns].to_csv(folder / "studies/contrasts.csv", index=False)
     published = report_tables.load(folder)
     assert report_beyond.elsewhere_verdict(published, "default_values") == verdict

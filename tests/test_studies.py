@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 
 import numpy as np
@@ -11,15 +10,19 @@ import pandas as pd
 import pytest
 
 from lpi.algorithm import train
+from lpi.claims import intervals
 from lpi.results import ResultsError
 from lpi.studies import design
 from lpi.studies import plot as studies_plot
 from lpi.studies import results as studies_results
 from lpi.studies import run as studies_run
-from lpi.studies.design import BUDGET, CHOSEN, FACTORS, STUDIES, chosen_study, environment_key, screened
+from lpi.studies.design import CHOSEN, FACTORS, SCREENINGS, STUDIES, chosen_study, environment_key, screened
 
 UNIFORM, FLOOR = 36.0, 37.0
-PICK = next(iter(screened()))
+PICK = {
+    name: {str(kappa): list(screened(screening))[kappa] for kappa in range(4)} for name, screening in SCREENINGS.items()
+}
+"""A different variant for each kappa."""
 
 
 def _closed(study: str, variant: str, kappa: int, seed: int, m: int) -> float:
@@ -27,8 +30,10 @@ def _closed(study: str, variant: str, kappa: int, seed: int, m: int) -> float:
     noise = 0.004 * np.sin(13.7 * seed + kappa)
     if m == 0:
         return 0.0
-    if study == "screening":
+    if study in ("screening", "screening_5"):
         return 1.0 if "per visit" in variant and m >= 2 else 0.6
+    if study == "screening_8":
+        return 0.6 if ("optimistic" in variant) == (kappa > 1) and m >= 2 else 0.2
     if study in ("samples", "samples_million"):
         size = np.log10(int(variant.split(" = ")[1]))
         return 0.2 * size - kappa * (4 - size) * 0.05 + noise
@@ -47,10 +52,10 @@ def made_up(tmp_path_factory):
     folder = tmp_path_factory.mktemp("studies")
     floors, paths = {}, []
     for name in STUDIES:
-        study, table = chosen_study(name, PICK), []
+        study, table = STUDIES[name], []
         for variant in study.variants:
             for kappa in study.kappas:
-                settings = study.resolve(variant, kappa)
+                settings = chosen_study(name, PICK, kappa).resolve(variant, kappa)
                 floors[(*environment_key(settings), kappa)] = (UNIFORM, FLOOR, FLOOR)
                 for seed in (0,) if study.expected else study.seeds:
                     for m in range(4):
@@ -94,35 +99,44 @@ def test_all_settings_of_all_studies_are_allowed():
     for name, study in STUDIES.items():
         for variant in study.variants:
             for kappa in study.kappas:
-                settings = chosen_study(name, PICK).resolve(variant, kappa)
+                settings = chosen_study(name, PICK, kappa).resolve(variant, kappa)
                 assert settings.training.kappa == kappa
         assert set(sum(study.contrasts, ())) <= set(study.variants)
 
 
 def test_explored_and_confirmed_seeds_differ():
     for name, study in STUDIES.items():
-        assert not {*study.seeds} & {*design.EXPLORING} or name == "screening"
-    assert STUDIES["screening"].seeds == design.EXPLORING
+        assert not {*study.seeds} & {*design.EXPLORING} or name in FACTORS
+    assert all(STUDIES[name].seeds == design.EXPLORING for name in FACTORS)
 
 
-def test_every_combination_is_screened_within_the_budget():
-    assert len(screened()) == np.prod([len(values) for values in FACTORS.values()])
-    for variant in screened():
-        training = STUDIES["screening"].resolve(variant, 1).training
-        assert training.outer_loops * training.trajectory_length == BUDGET
-        assert training.beta == 1 + screened()[variant]["beta_beyond_kappa"]
+@pytest.mark.parametrize("name", FACTORS)
+def test_every_combination_is_screened_within_the_budget(name):
+    assert len(screened(name)) == np.prod([len(values) for values in FACTORS[name].values()])
+    for variant, values in screened(name).items():
+        training = STUDIES[name].resolve(variant, 1).training
+        assert training.outer_loops * training.trajectory_length == STUDIES[name].settings["budget"]
+        assert training.beta == 1 + values["beta_beyond_kappa"]
 
 
-def test_the_chosen_settings_are_confirmed():
-    for name in ("needed", "needed_8"):
-        settings = chosen_study(name, PICK).resolve(CHOSEN, 1)
-        picked = STUDIES["screening"].resolve(PICK, 1).training
-        expected = dataclasses.replace(
-            picked, trajectory_length=settings.training.trajectory_length, outer_loops=settings.training.outer_loops
-        )
-        assert settings.training == expected
-    assert chosen_study("needed", PICK).resolve(CHOSEN, 1).training.trajectory_length == picked.trajectory_length
-    assert chosen_study("needed_8", PICK).resolve(CHOSEN, 3).training.beta == 3
+@pytest.mark.parametrize("name", SCREENINGS)
+@pytest.mark.parametrize("kappa", [0, 1, 2, 3])
+def test_the_settings_chosen_for_a_kappa_are_confirmed(name, kappa):
+    settings = chosen_study(name, PICK, kappa).resolve(CHOSEN, kappa)
+    picked = STUDIES[SCREENINGS[name]].resolve(PICK[name][str(kappa)], kappa)
+    assert settings == picked
+
+
+@pytest.mark.parametrize("name", SCREENINGS)
+def test_all_curves_of_figure_7_have_the_same_budget_and_environment(name):
+    found = set()
+    for kappa in range(4):
+        study = chosen_study(name, PICK, kappa)
+        for variant in study.variants:
+            settings = study.resolve(variant, kappa)
+            drawn = settings.training.outer_loops * settings.training.trajectory_length
+            found.add((drawn, settings.environment))
+    assert len(found) == 1
 
 
 def test_rows_are_the_runs(monkeypatch):
@@ -160,14 +174,32 @@ def test_needed_is_reached_and_kept(closed, samples):
     assert studies_results.needed(curve.sample(frac=1, random_state=0), 0.5).to_dict() == {7: samples}
 
 
-def test_intervals_cover():
-    rng = np.random.default_rng(0)
-    hits = 0
-    for values in rng.normal(3.0, 2.0, size=(2000, 10)):
-        _, low, high = studies_results.interval(values)
-        hits += low <= 3.0 <= high
-    assert 0.935 < hits / 2000 < 0.965
-    assert studies_results.interval([2.0]) == (2.0, 2.0, 2.0)
+def test_intervals_are_students_and_widen_with_the_family():
+    values = [1.0, 2.0, 4.0]
+    mean, low, high = studies_results.interval(values)
+    assert (mean, low, high) == intervals.student(values)[:3]
+    _, *wide = studies_results.interval(values, 5)
+    assert wide == list(intervals.student(values, 0.99)[1:3]) and wide[0] < low
+    assert np.isnan(studies_results.interval([2.0])[1:]).all()
+
+
+def test_a_study_is_one_family(rows):
+    found = studies_results.contrasts(rows)
+    for name, part in found.groupby("study"):
+        quantities = part["quantity"].nunique()
+        assert len(part) == len(STUDIES[name].contrasts) * len(STUDIES[name].kappas) * quantities
+        np.testing.assert_allclose(part["level"], 1 - 0.05 / len(part))
+    assert (found["wide_low"] <= found["low"]).all() and (found["wide_high"] >= found["high"]).all()
+    steps = studies_results.between_kappas(rows, "closed")
+    part = steps[steps["study"] == "samples"]
+    np.testing.assert_allclose(part["level"], 1 - 0.05 / (3 * len(STUDIES["samples"].variants)))
+
+
+def test_a_run_that_two_variants_share_is_made_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(studies_run, "_runs", lambda study, settings: calls.append(settings) or [])
+    list(studies_run.rows("screening_8", 3))
+    assert len(calls) == len(screened("screening_8")) / 2  # beta beyond kappa = 3 is cut off
 
 
 def test_shares_of_the_gap(rows):
@@ -191,13 +223,25 @@ def test_the_reported_gain_weighs_entropy_per_agent(rows, made_up, tmp_path):
     np.testing.assert_allclose(end["reported_gain"], end["unregularized_gain"] - 0.8 / 8)
 
 
-def test_the_best_of_the_screening_is_chosen(rows):
+def test_the_best_of_each_screening_is_chosen_for_each_kappa(rows):
     found = studies_results.choose(rows)
-    assert "per visit" in found["variant"]
-    assert found["settings"] == {factor: screened()[found["variant"]][factor] for factor in FACTORS}
-    effects = studies_results.effects(studies_results.scores(rows)).set_index(["factor", "second"])
+    assert set(found["variants"]) == set(SCREENINGS)
+    assert all("per visit" in variant for variant in found["variants"]["needed"].values())
+    by_kappa = found["variants"]["needed_8"]
+    assert ["optimistic" in by_kappa[str(kappa)] for kappa in range(4)] == [False, False, True, True]
+    assert found["settings"]["n = 8, κ = 3"] == by_kappa["3"]
+    effects = studies_results.effects(studies_results.scores(rows, "screening"), "screening")
+    effects = effects.set_index(["factor", "second"])
     assert effects.loc[("steps", "per visit"), "high"] < 0
-    assert effects.loc[("eta", 1.0), ["low", "high"]].tolist() == [0, 0]
+    assert effects.loc[("eta", "1.0"), ["low", "high"]].tolist() == [0, 0]
+
+
+def test_a_tie_goes_to_the_larger_share_at_the_end(rows):
+    """No variant reaches a share: all scores are alike."""
+    lost = rows[rows["study"].isin(FACTORS)].copy()
+    lost["closed"] = 0.1 + 0.1 * (lost["variant"].str.contains("q_start = optimistic, beta_beyond_kappa = 1"))
+    found = studies_results.choose(lost)["variants"]
+    assert all("q_start = optimistic, beta_beyond_kappa = 1" in v for study in found.values() for v in study.values())
 
 
 def test_prices_say_what_was_not_reached(rows):
@@ -220,24 +264,47 @@ def test_an_effect_that_turns_at_the_choice_is_said():
     """On average 0.05 is better, but the best variant has eta = 1."""
     from lpi.studies.text import advice
 
-    design = screened()
+    design = screened("screening")
     score = pd.Series({name: 5.0 + 0.5 * (values["eta"] == 1.0) for name, values in design.items()})
     pick = next(name for name, values in design.items() if values["eta"] == 1.0)
     score[pick] = 4.0
-    effects = studies_results.effects(score)
+    effects = studies_results.effects(score.to_frame(), "screening")
     eta = effects.set_index("factor").loc["eta"]
     assert eta["low"] > 0 and eta["at_choice"] == -1.0
     empty = pd.DataFrame(columns=["agents", "study", "kappa", "variant", "closed", "outer_loop", "share", "median"])
-    lines = advice({"effects": effects, "prices": empty, "loops": empty}, {"settings": {"eta": 1.0}})
-    line = next(line for line in lines if line.startswith("eta: 0.05 rather than 1.0"))
+    lines = advice({"effects": effects, "prices": empty, "loops": empty}, {"settings": {"n = 5, κ = 1": "eta = 1.0"}})
+    line = next(line for line in lines if line.startswith("eta (screening): 0.05 rather than 1.0"))
     assert "there 1.0 needs 10 times fewer" in line
+    assert lines[0] == "n = 5, κ = 1: of the settings screened with other seeds, eta = 1.0."
 
 
-@pytest.mark.parametrize("low, high, word", [(0.1, 0.3, "more"), (-0.3, -0.1, "less"), (-0.1, 0.3, "not resolved")])
-def test_words_follow_the_interval(low, high, word):
+def test_advice_says_what_is_never_reached():
+    from lpi.studies.text import _outcomes
+
+    medians = {("working", 0): 4e4, ("working", 1): np.inf, ("working", 2): np.inf, ("working", 3): 1e6}
+    medians |= {(CHOSEN, 0): 2e4, (CHOSEN, 1): 3e4, (CHOSEN, 2): np.inf, (CHOSEN, 3): np.inf}
+    prices = pd.DataFrame([(8, 0.5, k, v, m, 1e7) for (v, k), m in medians.items()],
+                          columns=["agents", "share", "kappa", "variant", "median", "budget"])  # fmt: skip
+    (line,) = _outcomes(prices)
+    assert "the samples of the chosen settings: 2 (κ = 0)" in line
+    assert "only the chosen settings reach it: κ = 1" in line and "only `working` reaches it: κ = 3" in line
+    assert "**neither reaches it**: κ = 2" in line
+
+
+@pytest.mark.parametrize(
+    "mean, low, high, word",
+    [
+        (0.2, 0.1, 0.3, "more"),
+        (-0.2, -0.3, -0.1, "less"),
+        (0.1, -0.1, 0.3, "no difference seen"),
+        (0.0004, 0.0003, 0.0005, "no difference seen"),
+    ],
+)
+def test_words_follow_the_widened_interval(mean, low, high, word):
     from lpi.studies.text import difference
 
-    assert difference(argparse.Namespace(mean=(low + high) / 2, low=low, high=high)).endswith(f"({word})")
+    row = argparse.Namespace(mean=mean, low=mean, high=mean, wide_low=low, wide_high=high)
+    assert difference(row).endswith(f"({word})")
 
 
 @pytest.fixture(scope="module")
@@ -256,10 +323,11 @@ def test_the_report(report):
     for name in STUDIES:
         assert f"## {name}: " in text
     advice = text[text.index("## Advice") :]
-    assert "steps: per visit rather than constant 0.1" in advice
+    assert "steps (screening): per visit rather than constant 0.1" in advice
     assert "stop early" in advice and "nan" not in text
     assert "not within 3e+03 samples" in text
-    assert json.loads((report / "chosen.json").read_text())["variant"] in screened()
+    chosen = json.loads((report / "chosen.json").read_text())["variants"]["needed"]
+    assert all(variant in screened("screening_5") for variant in chosen.values())
 
 
 def test_the_figures(report):

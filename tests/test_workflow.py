@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
+SOURCES = ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
 TINY = {
     "readings": ["mine"],
     "custom_readings": {"mine": {"inner_start": "carried", "q_start": "optimistic", "episode_length": 10}},

@@ -7,6 +7,8 @@ outstanding       (area between v_M and the curve, in loops times reward) / (v_M
                   improvement is still missing, on average; a larger number is slower.  It is taken as a ratio of means
                   over the seeds, because the ratio of a run that hardly moves is noise; the per-seed values are the
                   ratio's linearisation (mean: the ratio; spread: that of the delta method)
+pace              (v_M - v at nine tenths of the loops) / (v_M - v_0) / 0.1: how fast the run still rises at the end, in units
+                  of its average; a ratio of means over the seeds
 closed            (area under the curve / M - J of the uniform policy) / (J* - J of the uniform policy)
 
 Standard errors of simulated values are not added: the noise is in the spread between seeds already.
@@ -58,6 +60,7 @@ class Exact(NamedTuple):
     """at or below it the claim is contradicted"""
     supported_from: float
     """at or above it the claim is supported; between the two the effect is not visible even in principle"""
+    note: str = "exact"
 
 
 class Missing(NamedTuple):
@@ -125,15 +128,28 @@ def paired(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarr
     return other[1][at_other] - one[1][at_one]
 
 
-def outstanding(curves: np.ndarray) -> np.ndarray | None:
-    """Loops for which the own improvement is still missing, by seed; None unless the improvement is certain."""
+def outstanding(curves: np.ndarray) -> np.ndarray | str:
+    """Loops for which the own improvement is still missing, by seed, or why they have no convergence rate.
+
+    They have none unless they improve for certain and no longer rise at more than `STILL_RISING` of their average pace.
+    """
     improvement = curves[:, -1] - curves[:, 0]
     interval = student(improvement)
     if not interval.low > 0:
-        return None
+        return "does not improve for certain"
+    if pace(curves) > STILL_RISING:
+        return "still rises at the end"
     missing = np.trapezoid(curves[:, -1:] - curves, axis=1)
     ratio = missing.mean() / interval.mean
     return ratio + (missing - ratio * improvement) / interval.mean
+
+
+def pace(curves: np.ndarray) -> float:
+    """Mean rise in the last tenth of the loops (at least one) over the mean rise in as many loops on average."""
+    loops = curves.shape[1] - 1
+    last = max(1, loops // 10)
+    means = curves.mean(axis=0)
+    return float((means[-1] - means[-1 - last]) / (means[-1] - means[0]) * loops / last)
 
 
 def final_pairs(data: Data, points: Iterable[Point], pairs, quantity: str, sign: int = 1) -> list[Sample | Missing]:
@@ -160,6 +176,33 @@ def final_pairs(data: Data, points: Iterable[Point], pairs, quantity: str, sign:
 
 RELEVANT = 0.01
 """Share of J* - J of the uniform policy below which a difference in reward does not matter."""
+STILL_RISING = 0.5
+"""Share of its average pace; a run that ends at more has not converged."""
+SLIGHTLY = 0.5
+"""Share of the rise from κ = 0 to 2 that a slight difference in the same figure stays below."""
+
+
+def slight_drop(data: Data, points: Iterable[Point]) -> list[Sample | Missing]:
+    """The drop from κ = 1 to 3 (unregularised), and by how much it stays below `SLIGHTLY` of the rise from 0 to 2, by seed."""
+    found: list[Sample | Missing] = []
+    for point in points:
+        part, needed = _pair(1, 3), (0, 1, 2, 3)
+        lacking = [kappa for kappa in needed if kappa not in data.panels()[point]]
+        if lacking:
+            found.append(Missing(f"no runs of κ = {lacking[0]}", *point, part))
+            continue
+        ends = [_ends(data.runs[(*point, kappa)], "unregularized") for kappa in needed]
+        common = sorted(set.intersection(*(set(values) for values in ends)))
+        nil, one, two, three = (np.array([values[seed] for seed in common]) for values in ends)
+        found.append(Sample(*point, f"{part}, a drop", one - three, "reward"))
+        found.append(Sample(*point, f"{part}, a slight one", SLIGHTLY * (two - nil) - (one - three), "reward"))
+    return found
+
+
+def _ends(rows: pd.DataFrame, quantity: str) -> dict[int, float]:
+    """Seed -> final value."""
+    seeds, curves = curves_of(rows, quantity)
+    return dict(zip(seeds.tolist(), curves[:, -1].tolist(), strict=True))
 
 
 def rate_pairs(data: Data, points: Iterable[Point]) -> list[Sample | Missing]:
@@ -171,8 +214,8 @@ def rate_pairs(data: Data, points: Iterable[Point]) -> list[Sample | Missing]:
             for kappa in (low, high):
                 seeds, curves = curves_of(data.runs[(*point, kappa)], data.quantity)
                 values = outstanding(curves)
-                if values is None:
-                    found.append(Missing(f"κ = {kappa} does not improve for certain", *point, _pair(low, high)))
+                if isinstance(values, str):
+                    found.append(Missing(f"κ = {kappa} {values}", *point, _pair(low, high)))
                     break
                 ends.append((seeds, values))
             else:
@@ -199,21 +242,22 @@ def closed_pairs(data: Data, points: Iterable[Point]) -> list[Sample | Missing]:
 
 def size_pairs(data: Data, points: Iterable[Point], margin: float) -> list[Sample | Missing]:
     """Log ratios of the loops outstanding between numbers of agents at the same tau and kappa."""
-    rates: dict[tuple[float, int], dict[int, np.ndarray | None]] = {}
+    rates: dict[tuple[float, int], dict[int, np.ndarray | str]] = {}
     for agents, tau in points:
         for kappa in data.panels()[(agents, tau)]:
             _, curves = curves_of(data.runs[(agents, tau, kappa)], data.quantity)
             values = outstanding(curves)
-            if values is not None:
-                values = (np.log(values.mean()) + values / values.mean() - 1) if values.mean() > 0 else None
+            if not isinstance(values, str):
+                positive = values.mean() > 0
+                values = np.log(values.mean()) + values / values.mean() - 1 if positive else "overshoots its end"
             rates.setdefault((tau, kappa), {})[agents] = values
     found: list[Sample | Missing] = []
     for (tau, kappa), sizes in rates.items():
         for one, other in itertools.combinations(sorted(sizes), 2):
             part = f"κ = {kappa}, n {one} : {other}"
-            lacking = [n for n in (one, other) if sizes[n] is None]
+            lacking = [n for n in (one, other) if isinstance(sizes[n], str)]
             if lacking:
-                found.append(Missing(f"n = {lacking[0]} does not improve for certain", other, tau, part))
+                found.append(Missing(f"n = {lacking[0]} {sizes[lacking[0]]}", other, tau, part))
                 continue
             found.append(Sample(other, tau, part, sizes[other], "log ratio", other=sizes[one], margin=margin))
     return found
@@ -234,6 +278,25 @@ def rise(data: Data, points: Iterable[Point], share: float) -> list[Sample | Mis
     return found
 
 
+def best_rise(data: Data, points: Iterable[Point], share: float) -> list[Sample | Missing]:
+    """`rise` of the best κ of each panel, chosen on every other seed and judged on the rest.
+
+    Judged on the seeds it was chosen by, the best of several would look better than it is.
+    """
+    found: list[Sample | Missing] = []
+    by_panel: dict[Point, list[Sample | Missing]] = {}
+    for item in rise(data, points, share):
+        by_panel.setdefault((item.agents, item.tau), []).append(item)
+    for point, items in by_panel.items():
+        samples = [item for item in items if isinstance(item, Sample)]
+        if not samples:
+            found.append(Missing("needs the optimum (table optima)", *point))
+            continue
+        best = max(samples, key=lambda sample: sample.values[::2].mean())
+        found.append(best._replace(values=best.values[1::2]))
+    return found
+
+
 def default_pairs(data: Data, share: float) -> list[Sample | Missing]:
     """Paired differences of the final values between two default states, with a margin of that share of the gap."""
     found: list[Sample | Missing] = []
@@ -251,10 +314,11 @@ def default_pairs(data: Data, share: float) -> list[Sample | Missing]:
 def sample_pairs(data: Data, share: float) -> list[Sample | Missing]:
     """Paired differences of log10 of the trajectory length that closes a share of the gap: positive if more are needed.
 
-    Lengths that would lie outside those run count as the shortest or longest: differences are then understated.
+    Lengths that would lie outside those run count as the shortest or longest: differences are then understated.  Seeds
+    for which both lengths would lie on the same side say nothing and are left out.
     """
     found: list[Sample | Missing] = []
-    needed: dict[Point, dict[int, tuple[np.ndarray, np.ndarray]]] = {}
+    needed: dict[Point, dict[int, dict[int, tuple[float, int]]]] = {}
     for (agents, tau, kappa), rows in data.lengths.items():
         row = data.optima.get((agents, tau))
         if row is not None:
@@ -262,27 +326,39 @@ def sample_pairs(data: Data, share: float) -> list[Sample | Missing]:
             needed.setdefault((agents, tau), {})[kappa] = _lengths_needed(rows, goal)
     for point, kappas in needed.items():
         for low, high in itertools.combinations(sorted(kappas), 2):
-            found.append(Sample(*point, _pair(low, high), paired(kappas[low], kappas[high]), "log10 T"))
+            found.append(_compared_lengths(point, low, high, kappas[low], kappas[high]))
     return found
 
 
-def _lengths_needed(rows: pd.DataFrame, goal: float) -> tuple[np.ndarray, np.ndarray]:
-    """Seeds and log10 of the length at which the final regularised J first reaches the goal, interpolated."""
+def _compared_lengths(point: Point, low: int, high: int, fewer, more) -> Sample | Missing:
+    part, common = _pair(low, high), sorted(set(fewer) & set(more))
+    pairs = [(fewer[seed], more[seed]) for seed in common]
+    told = [b[0] - a[0] for a, b in pairs if a[1] == 0 or a[1] != b[1]]
+    if len(told) < 2 <= len(pairs):
+        sides = {a[1] for a, b in pairs if a[1] == b[1] != 0}
+        which = "the longest does not do for either" if sides == {1} else "the shortest does for both"
+        return Missing(which if len(sides) == 1 else "both lie outside the lengths run", *point, part)
+    return Sample(*point, part, np.array(told), "log10 T")
+
+
+def _lengths_needed(rows: pd.DataFrame, goal: float) -> dict[int, tuple[float, int]]:
+    """Seed -> log10 of the length at which the final regularised J first reaches the goal, interpolated, and whether it
+    lies below (-1), within (0) or above (1) the lengths run."""
     last = rows[rows["outer_loop"] == rows["outer_loop"].max()]
     table = last.pivot_table(index="seed", columns="trajectory_length", values="regularized").dropna()
     lengths = np.log10(table.columns.to_numpy(dtype=float))
-    needed = []
-    for finals in table.to_numpy():
+    needed: dict[int, tuple[float, int]] = {}
+    for seed, finals in zip(table.index.tolist(), table.to_numpy(), strict=True):
         reached = finals >= goal
         at = int(np.argmax(reached))
         if not reached.any():
-            needed.append(lengths[-1])
+            needed[seed] = float(lengths[-1]), 1
         elif at == 0:
-            needed.append(lengths[0])
+            needed[seed] = float(lengths[0]), -1
         else:
             part = (goal - finals[at - 1]) / (finals[at] - finals[at - 1])
-            needed.append(lengths[at - 1] + part * (lengths[at] - lengths[at - 1]))
-    return table.index.to_numpy(), np.array(needed)
+            needed[seed] = float(lengths[at - 1] + part * (lengths[at] - lengths[at - 1])), 0
+    return needed
 
 
 def _pair(low: int, high: int) -> str:

@@ -12,15 +12,17 @@ import numpy as np
 import pandas as pd
 
 from lpi.claims.evidence import Data, Exact, Missing, _pair
+from lpi.config import SETTINGS
 
 TOLERANCE = 1e-6
 """Loss, in reward units, below which a policy counts as optimal."""
 RESPONSE = 0.05
 """Rise of the probability of acting next to an infected agent below which nothing can be said of when it begins."""
 EARLIER = 0.01
-"""Difference in the share of that rise seen from two or more hops that counts."""
+"""Difference in probability, or in the share of that rise, with an infected agent at two or more hops that counts."""
 PREFERRED = 0.5
 """Probability above which an action is the preferred one: the entropy term keeps every probability inside (0, 1)."""
+UPPER_BOUND = "of the best policies found: the loss may be smaller"
 
 
 def local_loss(data: Data, contradicted_to: float, supported_from: float) -> list[Exact | Missing]:
@@ -31,7 +33,9 @@ def local_loss(data: Data, contradicted_to: float, supported_from: float) -> lis
         if gap is None or 0 not in losses:
             found.append(Missing("needs the optimum (table optima)" if gap is None else "needs κ = 0", *point))
             continue
-        found.append(Exact(*point, "κ = 0", losses[0] / gap, "share of gap", contradicted_to, supported_from))
+        found.append(
+            Exact(*point, "κ = 0", losses[0] / gap, "share of gap", contradicted_to, supported_from, UPPER_BOUND)
+        )
     return found
 
 
@@ -43,9 +47,12 @@ def loss_decay(data: Data) -> list[Exact | Missing]:
         for low, high in itertools.pairwise(kappas):
             if losses[low] > TOLERANCE:
                 value = float(np.log(losses[low] / max(losses[high], TOLERANCE)))
-                found.append(Exact(*point, _pair(low, high), value, "log ratio of losses", 0.0, np.nextafter(0, 1)))
             elif losses[high] > 2 * TOLERANCE:
-                found.append(Exact(*point, _pair(low, high), -np.inf, "log ratio of losses", 0.0, np.nextafter(0, 1)))
+                value = -np.inf
+            else:
+                continue
+            bounds = 0.0, float(np.nextafter(0, 1))
+            found.append(Exact(*point, _pair(low, high), value, "log ratio of losses", *bounds, UPPER_BOUND))
     return found
 
 
@@ -66,31 +73,57 @@ def idle_when_safe(rows: pd.DataFrame) -> list[Exact]:
 
 
 def acts_when_near(rows: pd.DataFrame) -> list[Exact]:
-    """The probability of acting less 0.5 with an infected neighbour: positive if acting is preferred."""
+    """The probability of acting less 0.5 with an infected neighbour, at the paper's p_eff: positive if acting is preferred."""
+    return _acting_near(rows[rows["p_eff"] == SETTINGS["p_eff"].default])
+
+
+def acts_when_near_elsewhere(rows: pd.DataFrame) -> list[Exact]:
+    """`acts_when_near` at every other p_eff in the table."""
+    return _acting_near(rows[rows["p_eff"] != SETTINGS["p_eff"].default])
+
+
+def _acting_near(rows: pd.DataFrame) -> list[Exact]:
     near = rows[rows["hops"] == 1]
     return [_exact(row, row.probability - PREFERRED, "probability - 0.5", 0.0, 0.0) for row in near.itertuples()]
 
 
 def earlier_when_weak(rows: pd.DataFrame) -> list[Exact]:
-    """Share of the response to an infected neighbour that is there at two hops or more: smallest less largest p_eff.
+    """Share of the response to an infected neighbour that is there at two hops or more, compared by p_eff.
 
     The response is the probability of acting less that with no agent infected.
     """
-    agents = int(rows["agents"].iloc[0])
     reach: dict[float, float] = {}
+    for p_eff, (safe, near, far) in _by_distance(rows).items():
+        response = near - safe
+        reach[p_eff] = (far - safe) / response if response >= RESPONSE else np.nan
+    return _falling(rows, reach, "share of response")
+
+
+def earlier_absolute(rows: pd.DataFrame) -> list[Exact]:
+    """Probability of acting when the nearest infected agent is two hops away or more, compared by p_eff."""
+    return _falling(rows, {p_eff: far for p_eff, (_, _, far) in _by_distance(rows).items()}, "probability")
+
+
+def _by_distance(rows: pd.DataFrame) -> dict[float, tuple[float, float, float]]:
+    """p_eff -> probability of acting with no one infected, with a neighbour, and with the nearest at two hops or more."""
+    found = {}
     for p_eff, group in rows.groupby("p_eff"):
         by_hops = group.set_index("hops")["probability"]
-        safe = by_hops[by_hops.index.isna()]
-        far = by_hops[by_hops.index >= 2]
-        if safe.empty or far.empty or 1 not in by_hops.index:
-            continue
-        response = by_hops.loc[1] - safe.iloc[0]
-        reach[p_eff] = float((far.mean() - safe.iloc[0]) / response) if response >= RESPONSE else np.nan
-    if len(reach) < 2:
-        return []
-    low, high = min(reach), max(reach)
-    part = f"p_eff {low:g} : {high:g}"
-    return [Exact(agents, np.nan, part, reach[low] - reach[high], "share of response", -EARLIER, EARLIER)]
+        safe, far = by_hops[by_hops.index.isna()], by_hops[by_hops.index >= 2]
+        if not safe.empty and not far.empty and 1 in by_hops.index:
+            found[float(p_eff)] = float(safe.iloc[0]), float(by_hops.loc[1]), float(far.mean())
+    return found
+
+
+def _falling(rows: pd.DataFrame, values: dict[float, float], unit: str) -> list[Exact]:
+    """The value at the smallest p_eff less that at the largest, and every step between neighbours that goes the other way."""
+    agents, order = int(rows["agents"].iloc[0]), sorted(values)
+    ends = [(order[0], order[-1])] if len(order) > 1 else []
+    steps = [(low, high) for low, high in itertools.pairwise(order) if values[low] - values[high] <= -EARLIER]
+    return [
+        Exact(agents, np.nan, f"p_eff {low:g} : {high:g}", values[low] - values[high], unit, -EARLIER, EARLIER)
+        for low, high in dict.fromkeys(ends + steps)
+    ]
 
 
 def _exact(row, value: float, unit: str, contradicted_to: float, supported_from: float) -> Exact:

@@ -46,7 +46,7 @@ def specification_curve(
     table = verdicts[verdicts["agents"] == agents]
     if table.empty:
         raise ResultsError(f"agents: {agents} is not allowed; the verdicts have {sorted(set(verdicts['agents']))}")
-    tally = ordered(table)
+    tally = ordered(table, design.name_of("as_printed"))
     names, rows = list(tally["reading"]), list(dict.fromkeys(table["claim"]))
     judged = table.pivot(index="claim", columns="reading", values="verdict").loc[rows, names]
     chosen = table.drop_duplicates("reading").set_index("reading").loc[names]

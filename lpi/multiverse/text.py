@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lpi.claims import VERDICTS
+from lpi.claims import CLAIMS, VERDICTS
 from lpi.config import SETTINGS
 from lpi.multiverse.design import Design
 from lpi.multiverse.effects import text_of
@@ -107,7 +107,25 @@ def best_sentence(best: Mapping[str, Any]) -> str:
         f"`best_match` ({best['label']}) has the most claims supported of {best['among']} readings at n = "
         f"{best['agents']}: {best['supported']} of {best['claims']}, with {best['contradicted']} contradicted; {best['tied']} "
         f"reading{'s have' if best['tied'] != 1 else ' has'} these counts. As the largest of so many counts on the same seeds "
-        "it is likely to do less well on new ones."
+        f"it is likely to do less well on new ones. {sentences_sentence(best)}"
+    )
+
+
+def sentences_sentence(best: Mapping[str, Any]) -> str:
+    """How many of the supported claims are about learning, and what a count of these alone would have chosen."""
+    of_model = sum(CLAIMS[name].rule == "exact" for name in best["claims_supported"])
+    other = best["sentences"]
+    text = (
+        f"{of_model} of its {best['supported']} supported claims are about best policies and not about learning. Of "
+        f"{other['claims']} sentences of section 6.2 that are about learning, each counted once, it has "
+        f"{other['best_supported']} supported and {other['best_contradicted']} contradicted"
+    )
+    if other["supported"] == other["best_supported"] and other["contradicted"] == other["best_contradicted"]:
+        return f"{text}; no reading does better."
+    names = ", ".join(f"`{name}`" for name in other["claims_supported"])
+    return (
+        f"{text}; counted so, reading {other['reading']} is first with {other['supported']} and {other['contradicted']} "
+        f"({names}; {other['tied']} such)."
     )
 
 

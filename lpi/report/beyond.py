@@ -199,9 +199,9 @@ def study_table(published: Published) -> str:
 
 
 def _resolved(row) -> str:
-    """A difference with its interval, in bold where this leaves out 0; what prints as 0 is no difference."""
+    """A difference with its interval, in bold where that for all of the study leaves out 0; what prints as 0 is none."""
     text = interval(row)
-    return f"**{text}**" if (row["low"] > 0 or row["high"] < 0) and abs(row["mean"]) >= 0.005 else text
+    return f"**{text}**" if (row["wide_low"] > 0 or row["wide_high"] < 0) and abs(row["mean"]) >= 0.005 else text
 
 
 def crossing_list(published: Published) -> str:

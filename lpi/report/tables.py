@@ -22,7 +22,19 @@ from lpi.multiverse.effects import read_effects, read_verdicts, text_of
 from lpi.report.coverage import COLUMNS as COVERAGE_COLUMNS
 from lpi.results import ResultsError
 
-CONTRAST_COLUMNS = ("study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high")
+CONTRAST_COLUMNS = (
+    "study",
+    "first",
+    "second",
+    "kappa",
+    "quantity",
+    "seeds",
+    "mean",
+    "low",
+    "high",
+    "wide_low",
+    "wide_high",
+)
 PRICE_COLUMNS = ("agents", "variant", "kappa", "share", "seeds", "reached", "median", "budget", "best")
 BETWEEN_COLUMNS = ("study", "variant", "kappa", "quantity", "mean", "low", "high")
 MEASURED_COLUMNS = ("part", "jobs", "seconds", "wall_seconds", "megabytes")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED, VERDICTS
+from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED, VERDICTS, overall
+from lpi.claims.amendments import AMENDMENTS, changed
 from lpi.claims.evidence import RELEVANT
 from lpi.claims.report import weakest
 from lpi.config import READINGS, SETTINGS
@@ -257,3 +258,15 @@ def shown_by(entry: Mapping[str, Any]) -> str:
     words = [f"`{key}`" for key in entry.get("settings", ())]
     words += [f"`{name.rpartition('/')[2]}`" for name in (*entry.get("tests", ()), *entry.get("tables", ()))]
     return ", ".join(words) or "reading"
+
+
+def amendments_list(published: Published) -> str:
+    """The rules changed after the first verdicts were seen, and the verdicts that are others for it."""
+    lines = [
+        f"- {', '.join(linked(claim) for claim in entry.claims)}: {entry.what} ({entry.why})" for entry in AMENDMENTS
+    ]
+    if published.claims is not None:
+        rows = changed(overall(published.claims)).itertuples()
+        said = [f"{linked(row.claim)} under `{row.reading}`: {row.before} → {row.verdict}" for row in rows]
+        lines.append("- Overall verdicts that changed: " + ("; ".join(said) or "none") + ".")
+    return "\n".join(lines)

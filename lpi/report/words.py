@@ -26,8 +26,10 @@ TITLES = {
     "rate_gap": "larger κ, slower (on the possible improvement)",
     "unregularized_rises": "unregularised reward rises from κ = 0 to 2",
     "kappa3_worse": "κ = 3 worse than κ = 1, unregularised",
+    "kappa3_slightly": "κ = 3 slightly worse than κ = 1, unregularised",
     "similar_rates": "similar rates at each n",
     "works_outside": "works well outside the hypotheses",
+    "works_somewhere": "works well for the best κ",
     "default_values": "default values do not matter",
     "samples": "larger κ needs more samples",
     "beyond_local": "optimum depends on more than the local state",
@@ -35,7 +37,9 @@ TITLES = {
     "gap_decays": "best policies' loss decays in κ",
     "idle_when_safe": "optimum idle where none is infected",
     "acts_when_near": "optimum acts where a neighbour is infected",
-    "earlier_when_weak": "optimum acts earlier if p_eff is smaller",
+    "acts_when_near_elsewhere": "the same for other p_eff",
+    "earlier_when_weak": "optimum acts earlier if p_eff is smaller (share of response)",
+    "earlier_absolute": "optimum acts earlier if p_eff is smaller (probability)",
 }
 """Short names of claims where there is no room for what the paper says."""
 

@@ -17,7 +17,7 @@ from lpi.results import ResultsError
 from lpi.studies.design import SHARES, STUDIES, TRUNCATIONS
 
 TABLES = ("levels", "between_kappas", "prices", "visits", "loops")
-VARIANTS = {"as_printed": "as printed (success convention)", "working": "working", "chosen": "as it should be run"}
+VARIANTS = {"as_printed": "as printed (success conv.)", "working": "working", "chosen": "chosen for each κ"}
 """The variants of Figure 7, in the order of its columns."""
 
 
@@ -67,7 +67,8 @@ def explanations(tables: Mapping[str, pd.DataFrame]) -> Figure:
 def figure7(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Samples needed against kappa, a row for each number of agents, a column for each variant.
 
-    An arrow stands at the most samples that were tried where fewer than half of the seeds reached the share.
+    All runs of a row may draw the same number of samples (dashed line).  An open arrow above it stands where fewer than
+    half of the seeds reached the share, beside it how many did.
     """
     prices = tables["prices"]
     numbers = sorted(prices["agents"].unique())
@@ -85,8 +86,8 @@ def figure7(tables: Mapping[str, pd.DataFrame]) -> Figure:
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2)
         figure.supxlabel(
-            "points: median, bars: all seeds that reached it; arrows: not reached within this many samples by half of "
-            "the seeds",
+            "points: median of seeds that took no part in the choice, bars: from the first seed to the last; dashed: budget, "
+            "the same in a row;\narrows above it: not reached within the budget by half of the seeds (beside: how many did)",
             fontsize=6.5, color="0.35",
         )  # fmt: skip
     return figure
@@ -157,7 +158,8 @@ def _prices(ax: Axes, part: pd.DataFrame) -> None:
         x = rows["kappa"].to_numpy() + (0.08 if share == SHARES[-1] else -0.08)
         reached = np.isfinite(rows["median"]).to_numpy()
         middle, least = rows["median"].to_numpy()[reached], rows["least"].to_numpy()[reached]
-        most = np.where(np.isfinite(rows["most"]), rows["most"], rows["budget"])[reached]
+        budget = float(part["budget"].max())
+        most = np.where(np.isfinite(rows["most"]), rows["most"], budget)[reached]
         errors = [np.maximum(middle - least, 0), np.maximum(most - middle, 0)]
         ax.errorbar(
             x[reached],
@@ -168,13 +170,10 @@ def _prices(ax: Axes, part: pd.DataFrame) -> None:
             label=f"{share:.0%} of the possible improvement",
             elinewidth=0.8,
         )
-        ax.plot(
-            x[~reached],
-            rows["budget"].to_numpy()[~reached],
-            marker="^",
-            linestyle="none",
-            color=color,
-            fillstyle="none",
-        )
+        height = budget * (1.5 if share == SHARES[0] else 2.4)
+        ax.plot(x[~reached], np.full((~reached).sum(), height), "^", color=color, fillstyle="none")
+        for place, found in zip(x[~reached], rows["reached"][~reached], strict=True):
+            ax.annotate(f"{found}", (place, height), (5, -2), textcoords="offset points", fontsize=5.5, color=color)
+    ax.axhline(budget, color="0.5", linewidth=0.6, linestyle="--")
     ax.set_yscale("log")
     ax.set_xticks(sorted(part["kappa"].unique()))

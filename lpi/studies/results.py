@@ -3,7 +3,7 @@
 The possible improvement of a kappa is J of the best kappa-hop policy (the floor of its loss) minus J of the uniform policy.  Intervals are
 Student-t over seeds, of differences on common seeds; the sentences are made from the numbers, whichever way they fall.
 
-    python -m lpi.studies.results choose --floors floors.csv --rows screening_kappa*.csv --output chosen.json
+    python -m lpi.studies.results choose --floors floors.csv --rows screening*.csv --output chosen.json
     python -m lpi.studies.results report --floors floors.csv --visits visits.csv --chosen chosen.json --rows *.csv \
         --folder FOLDER
 """
@@ -11,24 +11,33 @@ Student-t over seeds, of differences on common seeds; the sentences are made fro
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from lpi.claims.intervals import LEVEL, family, student
 from lpi.results import atomic_write
-from lpi.studies.design import BUDGET, FACTORS, SHARES, STUDIES, chosen_study, environment_key, screened
+from lpi.studies.design import (
+    FACTORS,
+    SCREENINGS,
+    SHARES,
+    STUDIES,
+    UNREACHED,
+    chosen_study,
+    environment_key,
+    screened,
+)
 
-LEVEL = 0.95
-UNREACHED = 10.0
-"""What counts, in budgets, as the samples of a run of `screening` that does not reach a share within its budget."""
+DIFFERENCE = ("seeds", "mean", "low", "high", "level", "wide_low", "wide_high")
+"""Of a difference: its mean and 95 % interval alone, then the level and bounds that make it one of a family at 95 %."""
 QUANTITIES = ("closed", "unregularized_gain", "reported_gain", "visited_share", "entropy")
 
 
-def read(paths: Sequence[Path], floors: Path, chosen: str = "") -> pd.DataFrame:
+def read(paths: Sequence[Path], floors: Path, chosen: Mapping[str, Mapping[str, str]] | None = None) -> pd.DataFrame:
     """All rows of the studies, with the share of the possible improvement (`closed`) and the gains over the uniform policy.
 
     `reported_gain` is the gain in J_unreg + (J_reg - J_unreg) / n, the quantity that code with an entropy weight of tau
@@ -38,7 +47,7 @@ def read(paths: Sequence[Path], floors: Path, chosen: str = "") -> pd.DataFrame:
     known = pd.read_csv(floors).set_index(["agents", "convention", "rho", "tau", "kappa"])
     parts = []
     for (study, variant, kappa), part in table.groupby(["study", "variant", "kappa"], sort=False):
-        settings = (chosen_study(study, chosen) if chosen else STUDIES[study]).resolve(variant, kappa)
+        settings = (chosen_study(study, chosen, kappa) if chosen else STUDIES[study]).resolve(variant, kappa)
         floor = known.loc[(*environment_key(settings), kappa)]
         start = part["seed"].map(part[part["outer_loop"] == 0].set_index("seed")["unregularized"])
         entropy = part["regularized"] - part["unregularized"]
@@ -64,14 +73,9 @@ def needed(curves: pd.DataFrame, share: float) -> pd.Series:
     return pd.Series(found)
 
 
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and Student-t interval at LEVEL; a single value is its own interval (an exact quantity)."""
-    values = np.asarray(values, dtype=float)
-    mean = float(values.mean())
-    if len(values) == 1:
-        return mean, mean, mean
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return mean, mean - half, mean + half
+def interval(values: Sequence[float], members: int = 1) -> tuple[float, float, float]:
+    """Mean and Student-t interval, one of so many that cover together at LEVEL; nan bounds of a single, exact value."""
+    return student(values, family(LEVEL, members))[:3]
 
 
 def last(rows: pd.DataFrame) -> pd.DataFrame:
@@ -92,30 +96,47 @@ def levels(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def contrasts(rows: pd.DataFrame) -> pd.DataFrame:
-    """Differences between the pairs of variants that each study names, and between neighbouring kappas, on common seeds."""
+    """Differences between the pairs of variants that each study names, on common seeds, with `DIFFERENCE` columns.
+
+    Bonferroni: `wide_low` and `wide_high` cover together, over all rows of a study, at LEVEL.
+    """
     ends, found = last(rows), []
-    columns = ["study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high"]
     for name, study in STUDIES.items():
         mine = ends[ends["study"] == name].set_index(["variant", "kappa", "seed"]).sort_index()
-        for quantity in QUANTITIES:
-            for one, other in study.contrasts:
-                for kappa in study.kappas:
-                    difference = mine.loc[(one, kappa)][quantity] - mine.loc[(other, kappa)][quantity]
-                    if difference.notna().all():
-                        found.append((name, one, other, kappa, quantity, len(difference), *interval(difference)))
-    return pd.DataFrame(found, columns=columns)
+        differences = {}
+        for quantity, (one, other), kappa in itertools.product(QUANTITIES, study.contrasts, study.kappas):
+            difference = mine.loc[(one, kappa)][quantity] - mine.loc[(other, kappa)][quantity]
+            if difference.notna().all():
+                differences[name, one, other, kappa, quantity] = difference
+        found += _with_intervals(differences)
+    return pd.DataFrame(found, columns=["study", "first", "second", "kappa", "quantity", *DIFFERENCE])
+
+
+def _with_intervals(differences: Mapping[tuple, pd.Series]) -> list[tuple]:
+    """Rows of `DIFFERENCE` columns, the differences being one family."""
+    members = len(differences)
+    return [
+        (*key, len(values), *interval(values), family(LEVEL, members), *interval(values, members)[1:])
+        for key, values in differences.items()
+    ]
 
 
 def between_kappas(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Difference of a quantity's last value between kappa and kappa - 1, on common seeds, by study and variant."""
+    """Difference of a quantity's last value between kappa and kappa - 1, on common seeds, by study and variant.
+
+    With `DIFFERENCE` columns, the rows of a study and quantity being one family.
+    """
     found = []
-    for (study, variant), part in last(rows).groupby(["study", "variant"], sort=False):
-        by_kappa = {kappa: runs.set_index("seed")[quantity] for kappa, runs in part.groupby("kappa")}
-        for kappa in [k for k in by_kappa if k - 1 in by_kappa]:
-            difference = (by_kappa[kappa] - by_kappa[kappa - 1]).dropna()
-            if len(difference):
-                found.append((study, variant, kappa, quantity, len(difference), *interval(difference)))
-    return pd.DataFrame(found, columns=["study", "variant", "kappa", "quantity", "seeds", "mean", "low", "high"])
+    for study, runs in last(rows).groupby("study", sort=False):
+        differences = {}
+        for variant, part in runs.groupby("variant", sort=False):
+            by_kappa = {kappa: mine.set_index("seed")[quantity] for kappa, mine in part.groupby("kappa")}
+            for kappa in [k for k in by_kappa if k - 1 in by_kappa]:
+                difference = (by_kappa[kappa] - by_kappa[kappa - 1]).dropna()
+                if len(difference):
+                    differences[study, variant, kappa, quantity] = difference
+        found += _with_intervals(differences)
+    return pd.DataFrame(found, columns=["study", "variant", "kappa", "quantity", *DIFFERENCE])
 
 
 def prices(rows: pd.DataFrame) -> pd.DataFrame:
@@ -158,47 +179,59 @@ def prices(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns)
 
 
-def scores(rows: pd.DataFrame) -> pd.Series:
-    """log10 of the samples needed, averaged over SHARES, kappas and seeds, by variant of `screening`."""
-    screening = rows[rows["study"] == "screening"]
-    found = {}
-    for variant, part in screening.groupby("variant", sort=False):
-        samples = [needed(runs, share) for _, runs in part.groupby("kappa") for share in SHARES]
-        found[variant] = float(np.log10(pd.concat(samples).replace(np.inf, UNREACHED * BUDGET).clip(lower=1)).mean())
-    return pd.Series(found)
+def scores(rows: pd.DataFrame, study: str) -> pd.DataFrame:
+    """Of a screening: log10 of the samples needed, averaged over SHARES and seeds; a row a variant, a column a kappa."""
+    screening, found = rows[rows["study"] == study], {}
+    for (variant, kappa), runs in screening.groupby(["variant", "kappa"], sort=False):
+        unreached = UNREACHED * STUDIES[study].settings["budget"]
+        samples = pd.concat([needed(runs, share) for share in SHARES]).replace(np.inf, unreached)
+        found[variant, kappa] = float(np.log10(samples.clip(lower=1)).mean())
+    return pd.Series(found).unstack().loc[list(screening["variant"].unique())]
 
 
-def effects(score: pd.Series) -> pd.DataFrame:
-    """Mean difference in score of each level of a factor from its first level, all other factors alike.
+def effects(score: pd.DataFrame, study: str) -> pd.DataFrame:
+    """Mean difference in score, over kappas, of each level of a factor from its first level, all other factors alike.
 
     `at_choice` is the same difference where all other factors are as in the best variant: one pair, no interval.
     """
-    design = pd.DataFrame(_factor_values()).T.loc[score.index].astype(str)
+    score = score.mean(axis=1)
+    design = pd.DataFrame(_factor_values(study)).T.loc[score.index].astype(str)
     best, found = design.loc[score.idxmin()], []
-    for factor, values in FACTORS.items():
-        others = [name for name in FACTORS if name != factor]
+    for factor, values in FACTORS[study].items():
+        others = [name for name in FACTORS[study] if name != factor]
         wide = design.assign(score=score).set_index([*others, factor])["score"].unstack(factor)
         for value in values[1:]:
             difference = wide[str(value)] - wide[str(values[0])]
             here = float(difference.loc[tuple(best[others])])
-            found.append((factor, values[0], value, len(difference), *interval(difference), here))
-    columns = ["factor", "first", "second", "pairs", "mean", "low", "high", "at_choice"]
+            found.append((study, factor, str(values[0]), str(value), len(difference), *interval(difference), here))
+    columns = ["study", "factor", "first", "second", "pairs", "mean", "low", "high", "at_choice"]
     return pd.DataFrame(found, columns=columns)
 
 
 def choose(rows: pd.DataFrame) -> dict:
-    """The variant of `screening` with the lowest score, with its settings."""
-    score = scores(rows)
-    variant = str(score.idxmin())
-    return {"variant": variant, "score": round(score[variant], 6), "settings": dict(_factor_values()[variant])}
+    """For each study of Figure 7 and each kappa the best variant of its screening, by the rule of `lpi.studies.design`.
+
+    `variants` is study -> kappa -> variant; `settings` says the same in words, for reports.
+    """
+    variants, settings = {}, {}
+    for study, screening in SCREENINGS.items():
+        score = scores(rows, screening)
+        ends = last(rows[rows["study"] == screening]).groupby(["variant", "kappa"])["closed"].mean().unstack()
+        agents = STUDIES[study].settings["agents"]
+        for kappa in score.columns:
+            best = pd.DataFrame({"score": score[kappa], "lost": -ends[kappa].loc[score.index]})
+            variant = str(best.sort_values(["score", "lost"], kind="stable").index[0])
+            variants.setdefault(study, {})[str(kappa)] = variant
+            settings[f"n = {agents}, κ = {kappa}"] = variant
+    return {"variants": variants, "settings": settings}
 
 
-def _factor_values() -> dict[str, dict]:
-    return {name: {factor: values[factor] for factor in FACTORS} for name, values in screened().items()}
+def _factor_values(study: str) -> dict[str, dict]:
+    return {name: {factor: values[factor] for factor in FACTORS[study]} for name, values in screened(study).items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Choose a variant, or write all tables and the text."""
+    """Choose the variants, or write all tables and the text."""
     parser = argparse.ArgumentParser(prog="python -m lpi.studies.results", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     choosing, reporting = commands.add_parser("choose"), commands.add_parser("report")
@@ -222,14 +255,14 @@ def report(options: argparse.Namespace) -> None:
     from lpi.studies.text import sentences
 
     chosen = json.loads(options.chosen.read_text(encoding="utf-8"))
-    rows = read(options.rows, options.floors, chosen["variant"])
+    rows = read(options.rows, options.floors, chosen["variants"])
     orders = pd.concat([between_kappas(rows, quantity) for quantity in ("closed", "regularized", *QUANTITIES[1:3])])
     tables = {
         "levels": levels(rows),
         "contrasts": contrasts(rows),
         "between_kappas": orders,
         "prices": prices(rows),
-        "effects": effects(scores(rows)),
+        "effects": pd.concat([effects(scores(rows, name), name) for name in FACTORS], ignore_index=True),
         "visits": pd.read_csv(options.visits),
         "loops": loops(rows),
     }

@@ -24,23 +24,26 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def rows(name: str, kappa: int, chosen: str = "") -> Iterator[dict[str, Any]]:
+def rows(name: str, kappa: int, chosen: Mapping[str, Mapping[str, str]] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a study for one kappa, in the order of variants, seeds and outer loops.
 
     Args:
         name: of the study.
         kappa: one of its kappas.
-        chosen: the variant of `screening` that the study `needed` confirms; default: left out.
+        chosen: what the screenings chose (`lpi.studies.design.chosen_study`); default: the chosen variant is left out.
 
     Raises:
         KeyError: no such study; ConfigError: settings that are not allowed.
     """
-    study = chosen_study(name, chosen) if chosen else STUDIES[name]
+    study = chosen_study(name, chosen, kappa) if chosen else STUDIES[name]
+    done: dict[Settings, list] = {}
     for variant in study.variants:
         if variant == CHOSEN and not chosen:
             continue
         settings = study.resolve(variant, kappa)
-        for seed, records in _runs(study, settings):
+        if settings not in done:  # two variants can come to the same, as beta beyond kappa does at LARGEST_BETA
+            done[settings] = list(_runs(study, settings))
+        for seed, records in done[settings]:
             kept = records if study.keep == "all" else records[:1] + records[-1:]
             for record in kept:
                 yield {
@@ -118,8 +121,8 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
-def _chosen(path: Path | None) -> str:
-    return json.loads(path.read_text(encoding="utf-8"))["variant"] if path else ""
+def _chosen(path: Path | None) -> dict[str, dict[str, str]] | None:
+    return json.loads(path.read_text(encoding="utf-8"))["variants"] if path else None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -129,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = commands.add_parser("run", help="the runs of a study for one kappa")
     run.add_argument("study", choices=STUDIES)
     run.add_argument("--kappa", type=int, required=True)
-    run.add_argument("--chosen", type=Path, help="JSON that names the variant of screening to confirm")
+    run.add_argument("--chosen", type=Path, help="JSON that names the variants of the screenings to confirm")
     run.set_defaults(table=lambda options: rows(options.study, options.kappa, _chosen(options.chosen)))
     for name, table in (("floors", floors), ("visits", visits)):
         commands.add_parser(name, help=table.__doc__.splitlines()[0]).set_defaults(table=lambda options, t=table: t())

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lpi.studies.design import BUDGET, SHARES, STUDIES
+from lpi.studies.design import CHOSEN, FACTORS, STUDIES, UNREACHED
 
+DIGITS = 3
+"""Of a difference, after the point."""
 NAMES = {
     "closed": "share of the possible improvement",
     "unregularized_gain": "gain in unregularised J",
@@ -17,15 +19,40 @@ NAMES = {
     "entropy": "entropy of the policy",
 }
 """Quantities in words."""
+MEANS = {
+    "start_value": (
+        "Q from 0 in every loop instead of from its largest value",
+        "Q from the level of its values instead of from its largest value",
+        "Coverage: a tenth of the samples, Q from 0",
+        "α = 0.5 instead of 0.1, Q from 0",
+    ),
+    "inner_loop": (
+        "A uniform inner start with η = 0.05 and 10 steps instead of a policy that is carried over",
+        "10 steps from uniform instead of 1000",
+        "η = 20 from uniform instead of a policy that is carried over with η = 0.05",
+    ),
+    "printed_jump": (
+        "Q from 0 instead of from the level of the uniform policy's values",
+        "Q from 0 instead of from its largest value",
+        "Q from 0 instead of from that level, with restarts",
+    ),
+    "restarts": (
+        "One trajectory instead of restarts every 20 steps",
+        "The same, all agents infected at the start",
+        "The same, printed convention",
+    ),
+}
+"""What each of a study's contrasts tries, in its order."""
 
 
 def sentences(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> str:
     """The report as Markdown."""
     lines = ["# What the studies show", ""]
     lines += [
-        "Possible improvement of a κ: J of the best κ-hop policy found minus J of the uniform one (n = 5, success convention, "
-        "τ = 0.05 unless said). "
-        "Intervals: 95 %, Student-t, paired on common seeds.",
+        "Possible improvement of a κ: J of the best κ-hop policy found minus J of the uniform one (n = 5, success convention, τ = 0.05 unless said). "
+        "Intervals: 95 %, Student-t, paired on common seeds. *More*, *less* and *better* are said where the interval that "
+        "is widened for all differences of the study (Bonferroni, together 95 %) leaves 0 and the difference is not 0 "
+        f"to {DIGITS} digits; else no difference was seen.",
         "",
     ]
     for name, study in STUDIES.items():
@@ -36,11 +63,13 @@ def sentences(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> str:
 
 
 def _answers(name: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    special = {"samples": _samples, "metric": _metric, "screening": _screening}
+    special = {"samples": _samples, "metric": _metric}
     if name.startswith("truncation"):
         return _truncation(tables["loops"], name)
     if name in special:
         return special[name](tables)
+    if name in FACTORS:
+        return _screening(tables["effects"], name)
     if name.startswith("needed"):
         return _needed(tables["prices"], name)
     found = tables["contrasts"]
@@ -49,29 +78,55 @@ def _answers(name: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
         return _defaults(found)
     if found.empty:
         return _levels(tables["levels"], name)
-    lines = []
+    lines = _visits(tables["visits"]) if name == "restarts" else []
+    means = dict(zip(STUDIES[name].contrasts, MEANS[name], strict=True))
     for (first, second), part in found.groupby(["first", "second"], sort=False):
         for quantity in ("closed", "entropy", "visited_share"):
             rows = part[part["quantity"] == quantity]
             shown = "; ".join(f"κ = {row.kappa}: {difference(row)}" for row in rows.itertuples())
-            lines.append(f"*{first}* minus *{second}*, {NAMES[quantity]}: {shown}.")
+            lines.append(f"**{means[first, second]}** (*{first}* minus *{second}*), {NAMES[quantity]}: {shown}.")
     return lines + _levels(tables["levels"], name)
+
+
+def _visits(visits: pd.DataFrame) -> list[str]:
+    """How rare the rarest pair is, from the exact distribution of the states under the uniform policy."""
+    lines = []
+    for convention, part in visits.groupby("convention", sort=False):
+        rare = part.pivot(index="kappa", columns="episode_length", values="xi")
+        often, seldom = rare.columns.min(), rare.columns.max()
+        shown = "; ".join(f"κ = {kappa}: {row[often]:.2g} and {row[seldom]:.2g}" for kappa, row in rare.iterrows())
+        lines.append(
+            f"Share of steps in which the uniform policy visits the rarest pair (Theorem 5's ξ), {convention} convention, with "
+            f"episodes of {often} and of {seldom} steps: {shown}."
+        )
+    return lines
 
 
 def difference(row) -> str:
     """A difference, its interval and what it says."""
-    word = "more" if row.low > 0 else "less" if row.high < 0 else "not resolved"
+    word = {1: "more", -1: "less", 0: "no difference seen"}[direction(row)]
     return f"{row.mean:+.3f} [{row.low:+.3f}, {row.high:+.3f}] ({word})"
+
+
+def direction(row) -> int:
+    """The sign of a difference whose widened interval leaves 0; 0 also where it is 0 as printed."""
+    if abs(row.mean) < 0.5 * 10**-DIGITS:
+        return 0
+    return int(row.wide_low > 0) - int(row.wide_high < 0)
 
 
 def _levels(levels: pd.DataFrame, name: str) -> list[str]:
     part = levels[(levels["study"] == name) & (levels["quantity"] == "closed")]
     return [
         f"*{variant}* gains "
-        + ", ".join(f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}] (κ = {row.kappa})" for row in rows.itertuples())
+        + ", ".join(f"{_level(row)} (κ = {row.kappa})" for row in rows.itertuples())
         + " of the possible improvement."
         for variant, rows in part.groupby("variant", sort=False)
     ]
+
+
+def _level(row) -> str:
+    return f"{row.mean:.2f}" + (f" [{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "")
 
 
 def _defaults(found: pd.DataFrame) -> list[str]:
@@ -79,11 +134,11 @@ def _defaults(found: pd.DataFrame) -> list[str]:
     lines = []
     for kappa, part in rows.groupby("kappa"):
         largest = max(part.itertuples(), key=lambda row: abs(row.mean))
-        bound = max(part["low"].abs().max(), part["high"].abs().max())
-        clear = int(((part["low"] > 0) | (part["high"] < 0)).sum())
+        bound = max(part["wide_low"].abs().max(), part["wide_high"].abs().max())
+        clear = sum(direction(row) != 0 for row in part.itertuples())
         lines.append(
             f"κ = {kappa}: the largest of {len(part)} differences from state 0, action 0 is {difference(largest)} of the possible "
-            f"improvement ({largest.first}); {clear} of {len(part)} intervals exclude 0, and all lie within ±{bound:.3f}."
+            f"improvement ({largest.first}); {clear} of {len(part)} widened intervals exclude 0, and all lie within ±{bound:.3f}."
         )
     return lines
 
@@ -97,10 +152,10 @@ def crossings(between: pd.DataFrame) -> pd.DataFrame:
     part = part.assign(samples=part["variant"].str.split(" = ").str[-1].astype(int)).sort_values("samples")
     found = []
     for kappa, rows in part.groupby("kappa"):
-        not_better = rows.loc[rows["low"] <= 0, "samples"]
+        not_better = rows.loc[rows["wide_low"] <= 0, "samples"]
         later = rows[rows["samples"] > not_better.max()] if len(not_better) else rows
         better = later["samples"].min() if len(later) else np.nan
-        worse = rows.loc[rows["high"] < 0, "samples"].max()
+        worse = rows.loc[rows["wide_high"] < 0, "samples"].max()
         found.append((kappa, worse, better))
     return pd.DataFrame(found, columns=["kappa", "worse_up_to", "better_from"])
 
@@ -133,8 +188,10 @@ def _metric(tables: Mapping[str, pd.DataFrame]) -> list[str]:
                 (between["study"] == "metric") & (between["variant"] == variant) & (between["quantity"] == quantity)
             ]
             steps = "; ".join(f"κ = {row.kappa} minus {row.kappa - 1}: {difference(row)}" for row in part.itertuples())
-            rising = bool((part["low"] > 0).all())
-            lines.append(f"*{variant}*, {name}: {steps}. {'Larger κ is better throughout.' if rising else ''}".strip())
+            rising = all(direction(row) > 0 for row in part.itertuples())
+            lines.append(
+                f"*{variant}*, {name}: {steps}. {'Larger κ is better throughout.' if rising else 'Not the order of Figure 1.'}"
+            )
     return lines
 
 
@@ -151,9 +208,9 @@ def _truncation(loops: pd.DataFrame, name: str) -> list[str]:
     return lines
 
 
-def _screening(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+def _screening(effects: pd.DataFrame, name: str) -> list[str]:
     lines = []
-    for row in tables["effects"].itertuples():
+    for row in effects[effects["study"] == name].itertuples():
         word = "multiplies" if row.low > 0 else "divides" if row.high < 0 else "does not resolvably change"
         size = f" by {10 ** abs(row.mean):.2g}" if word != "does not resolvably change" else ""
         lines.append(
@@ -179,40 +236,55 @@ def _needed(prices: pd.DataFrame, name: str) -> list[str]:
 
 def advice(tables: Mapping[str, pd.DataFrame], chosen: Mapping) -> list[str]:
     """What a practitioner can follow: the choice, what each part of it was worth, and where it stops."""
-    settings = ", ".join(f"{key} = {value}" for key, value in chosen["settings"].items())
-    lines = [f"Of the grid that was screened with other seeds ({BUDGET:,} samples), take {settings}."]
+    lines = [
+        f"{where}: of the settings screened with other seeds, {settings}."
+        for where, settings in chosen["settings"].items()
+    ]
     helpful = tables["effects"]
     helpful = helpful[(helpful["low"] > 0) | (helpful["high"] < 0)]
-    for row in helpful.reindex(helpful["mean"].abs().sort_values(ascending=False).index).itertuples():
+    for row in helpful.sort_values("mean", key=abs, ascending=False, kind="stable").itertuples():
         better, worse = (row.second, row.first) if row.mean < 0 else (row.first, row.second)
-        line = f"{row.factor}: {better} rather than {worse} needs {10 ** abs(row.mean):.2g} times fewer samples on average."
+        line = (
+            f"{row.factor} ({row.study}): {better} rather than {worse} needs {10 ** abs(row.mean):.2g} times fewer samples "
+            f"on average (a share not reached counts as {UNREACHED:g} budgets)."
+        )
         if row.mean * row.at_choice < 0:
             line += (
-                f" Not beside the rest of the choice: there {worse} needs {10 ** abs(row.at_choice):.2g} times fewer "
+                f" Not beside the rest of the best settings: there {worse} needs {10 ** abs(row.at_choice):.2g} times fewer "
                 "(one pair, no interval)."
             )
         lines.append(line)
-    prices = tables["prices"]
-    for agents, part in prices.groupby("agents"):
-        for share in SHARES:
-            found = part[(part["variant"] == "chosen") & (part["share"] == share)].set_index("kappa")["median"]
-            old = part[(part["variant"] == "working") & (part["share"] == share)].set_index("kappa")["median"]
-            both = [
-                k for k in found.index if np.isfinite(found[k]) and np.isfinite(old.get(k, np.inf)) and found[k] > 0
-            ]
-            gains = ", ".join(f"{old[k] / found[k]:.2g} (κ = {k})" for k in both)
-            saving = (
-                f"the samples of `working` divided by {gains}"
-                if gains
-                else "no saving against `working` was measurable"
-            )
-            never = ", ".join(f"κ = {k}" for k in found.index if not np.isfinite(found[k]))
-            lines.append(
-                f"n = {agents}, {share:.0%} of the possible improvement: {saving}"
-                + (f"; not reached by {never}." if never else ".")
-            )
-    ends = tables["loops"]
-    ends = ends[(ends["study"] == "truncation") & (ends["kappa"] == 1)]
+    return lines + _outcomes(tables["prices"]) + _stop_early(tables["loops"])
+
+
+def _outcomes(prices: pd.DataFrame) -> list[str]:
+    """How the chosen settings did beside the readings, at equal budgets."""
+    lines = []
+    for (agents, share), part in prices.groupby(["agents", "share"]):
+        wide = part.pivot(index="kappa", columns="variant", values="median")
+        saved, only, never, slower = [], [], [], []
+        for row in wide.itertuples():
+            mine, other = getattr(row, CHOSEN), row.working
+            if not np.isfinite(mine):
+                (never if not np.isfinite(other) else slower).append(f"κ = {row.Index}")
+            elif not np.isfinite(other):
+                only.append(f"κ = {row.Index}")
+            else:
+                saved.append(f"{other / max(mine, 1):.2g} (κ = {row.Index})")
+        said = [
+            ("`working` needs this many times the samples of the chosen settings: ", saved),
+            ("only the chosen settings reach it: ", only),
+            ("only `working` reaches it: ", slower),
+            ("**neither reaches it**: ", never),
+        ]
+        text = "; ".join(words + ", ".join(found) for words, found in said if found)
+        budget = part["budget"].max()
+        lines.append(f"n = {agents}, {share:.0%} of the possible improvement, within {budget:.2g} samples: {text}.")
+    return lines
+
+
+def _stop_early(loops: pd.DataFrame) -> list[str]:
+    ends, lines = loops[(loops["study"] == "truncation") & (loops["kappa"] == 1)], []
     for variant, rows in ends.groupby("variant", sort=False):
         lost = rows["closed"].max() - rows["closed"].iloc[-1]
         if lost > 0.05:

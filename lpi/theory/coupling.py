@@ -18,6 +18,10 @@ MOST_ENTRIES = 20_000
 """Of one agent's Q function: larger draws lose actions, so that a check takes a fraction of a second."""
 
 
+EXPONENTS, STEEP = (0.05, 3.0), (6.0, 12.0)
+"""Least and largest mu of the random MDPs; steep ones are needed for the bounds of Theorem 2 and Lemma 8 to say anything."""
+
+
 class Interaction(NamedTuple):
     """How strongly an MDP's agents interact: sup_i sum_j C_ij, and the same with sup_j sum_i C_ij."""
 
@@ -31,8 +35,10 @@ def interaction(mdp: NetworkedMDP) -> Interaction:
     return Interaction(float(c.sum(axis=1).max()), float(max(c.sum(axis=0).max(), c.sum(axis=1).max())))
 
 
-def weakly_coupled(rng: np.random.Generator) -> tuple[NetworkedMDP, float]:
+def weakly_coupled(rng: np.random.Generator, exponents: tuple[float, float] = EXPONENTS) -> tuple[NetworkedMDP, float]:
     """A random MDP and mu with gamma < 0.8, rewards in [0, 1], and 2^mu C with row and column sums <= 1/2.
+
+    log mu is uniform between the logarithms of the exponents.
 
     One draw in two has the sums at their limit, one in two has deterministic reactions and rewards of 0 and 1.
     """
@@ -41,7 +47,7 @@ def weakly_coupled(rng: np.random.Generator) -> tuple[NetworkedMDP, float]:
     states, actions = rng.integers(2, 4, size=n), rng.integers(1, 4, size=n)
     while np.prod(states) * np.prod(actions) > MOST_ENTRIES:
         actions[actions.argmax()] -= 1
-    gamma, mu = rng.uniform(0.02, 0.79), float(np.exp(rng.uniform(np.log(0.05), np.log(3))))
+    gamma, mu = rng.uniform(0.02, 0.79), float(np.exp(rng.uniform(*np.log(exponents))))
     around = [sorted([i, *graph.neighbors(i)]) for i in range(n)]
     shapes = [(*states[around[i]], actions[i]) for i in range(n)]
     reactions = [_rows(rng, shape, states[i], extreme) for i, shape in enumerate(shapes)]
@@ -106,6 +112,12 @@ def star(gamma: float, mu: float, leaves: int) -> NetworkedMDP:
     transitions += [np.broadcast_to(likely[:, None, None, :], (2, 2, 1, 2))] * leaves
     rewards = [np.array([[0.0, 1.0], [1.0, 1.0]])] + [np.array([[0.0], [1.0]])] * leaves
     return NetworkedMDP(graph, transitions, rewards, gamma)
+
+
+def single(gamma: float, strength: float) -> NetworkedMDP:
+    """One agent without a choice that is paid for its state, which follows the last one: C = strength."""
+    likely = np.array([[[1 + strength, 1 - strength]], [[1 - strength, 1 + strength]]]) / 2
+    return NetworkedMDP(nx.path_graph(1), [likely], [np.array([[0.0], [1.0]])], gamma)
 
 
 def pair(gamma: float, mu: float, sigma: float) -> tuple[NetworkedMDP, list[np.ndarray]]:

@@ -45,10 +45,13 @@ def verdict(table: pd.DataFrame) -> str:
     failed = printed[printed["violations"] > 0]
     held = [s for s in _names(printed) if s not in set(_names(failed))]
     family = table[table["part"] == "family"]
+    telling = printed.groupby(["statement", "quantity"], sort=False)["telling"].sum()
+    silent = printed[[telling[row.statement, row.quantity] == 0 for row in printed.itertuples()]]
     lines = [
         f"Tried on {family['setting'].iloc[0]}, and on MDPs made to break them.",
         f"- Printed, held in every case: {', '.join(held)}.",
         f"- Printed, broken in some case: {', '.join(_names(failed)) or 'none'}.",
+        f"- Printed, tried only where the bound says no more than what holds trivially: {', '.join(_names(silent)) or 'none'}.",
         f"- Corrected, broken in some case: {', '.join(_names(corrected[corrected['violations'] > 0])) or 'none'}.",
     ]
     return "\n\n".join([lines[0], "\n".join(lines[1:])])

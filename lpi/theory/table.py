@@ -26,7 +26,7 @@ from lpi.mdp import NetworkedMDP
 from lpi.results import atomic_write
 from lpi.spreading import from_settings
 from lpi.theory import bounds, verification
-from lpi.theory.coupling import pair, star, weakly_coupled
+from lpi.theory.coupling import pair, single, star, weakly_coupled
 from lpi.theory.dense import uniform_policy
 from lpi.theory.hypotheses import Hypothesis, hypotheses
 from lpi.theory.verification import Check, Problem
@@ -38,7 +38,8 @@ AGENTS = (4, 8, 15)
 MDPS = 200
 CONVENTIONS = (("failure", "failure"), ("success", "success"))
 """What p1 and p2 mean, unless the meanings are asked for."""
-STAR_GAMMA, STAR_MU, STAR_LEAVES = 0.3, 0.01, (3, 5, 7, 8)
+STAR_GAMMA, STAR_MU, STAR_LEAVES = 0.3, 0.01, (1, 2, 3, 5, 7, 8)
+SINGLE_GAMMA, SINGLE_STRENGTH = 0.3, 0.49
 PAIR_GAMMA, PAIR_MU = 1e-3, 1e-4
 EXPONENT = 1.0
 """mu at which the statements that hold for any mu are measured on the experiment, where the theorems give none."""
@@ -67,8 +68,12 @@ NOTES = {
     ("Lemma 16", "printed"): "the proof's convexity step needs mu >= 1",
     ("Lemma 16", "corrected"): "4 v' where mu < 1",
     ("Lemma 17", "corrected"): "tanh(epsilon / 4): sharp, without size and c",
-    ("Lemma 21", "printed"): "the proof has 4 |N_i^kappa| / n times the second term",
-    ("Lemma 21", "corrected"): "second term times 4 f(kappa) / n",
+    (
+        "Lemma 21",
+        "printed",
+    ): "every truncated Q_j is wrong by 1, with the sign of the parity of what N_i^kappa holds, as Definition 7 allows: "
+    "errors made for the purpose, not those of a run; the proof has 4 |N_i^kappa| / n times the second term",
+    ("Lemma 21", "corrected"): "the same errors; second term times 4 f(kappa) / n",
     ("Theorem 6", "corrected"): "v' = r_bar (4 - gamma) / (4 - 5 gamma), columns of C bounded",
     ("Theorem 2", "corrected"): "v' = r_bar (4 - gamma) / (4 - 5 gamma), columns of C bounded",
     ("Lemma 8", "corrected"): "v' = r_bar (4 - gamma) / (4 - 5 gamma), columns of C bounded",
@@ -95,6 +100,7 @@ class Row(NamedTuple):
     cases: int
     violations: int
     vacuous: int  # cases in which the bound says no more than the trivial one
+    telling: int  # the other cases: only these can fail
     note: str
 
 
@@ -152,14 +158,24 @@ def counterexamples() -> list[Row]:
         problem = Problem.of(star(STAR_GAMMA, STAR_MU, leaves), STAR_MU)
         tau = verification.least_tau(problem, "Theorem 6", "printed")
         uniform = uniform_policy(problem.mdp)
-        setting = f"star of {leaves} leaves, gamma = {STAR_GAMMA:g}, mu = {STAR_MU:g}"
+        setting = f"star of {leaves} {'leaf' if leaves == 1 else 'leaves'}, gamma = {STAR_GAMMA:g}, mu = {STAR_MU:g}"
         more = [check for check in verification.lemma_9(problem, tau, uniform) if check.form == "printed"]
         rows += _counterexample(problem, tau, uniform, setting, more)
+    rows += _alone()
     sigma = 1 / (2 * bounds.FACTOR["Theorem 6"] * 2**PAIR_MU * 2**2 * math.e)  # v' / (n tau) at the least tau
     mdp, policy = pair(PAIR_GAMMA, PAIR_MU, sigma)
     problem = Problem.of(mdp, PAIR_MU)
     tau = verification.least_tau(problem, "Theorem 6", "printed")
     return rows + _counterexample(problem, tau, policy, f"pair, gamma = {PAIR_GAMMA:g}, mu = {PAIR_MU:g}", [])
+
+
+def _alone() -> list[Row]:
+    """Lemma 9's decay, printed, of one agent strictly inside its hypothesis: C < 1/2, the uniform policy, any mu."""
+    problem = Problem.of(single(SINGLE_GAMMA, SINGLE_STRENGTH), EXPONENT)
+    checks = verification.lemma_9(problem, EXPONENT, uniform_policy(problem.mdp))
+    found = [check for check in checks if check.form == "printed" and check.quantity.startswith("decay")]
+    setting = f"one agent, gamma = {SINGLE_GAMMA:g}, C = {SINGLE_STRENGTH:g}"
+    return [_worst("counterexample", found, setting, 1, EXPONENT, "yes", "C is strictly below 1/2")]
 
 
 def _counterexample(problem: Problem, tau: float, start, setting: str, more: Sequence[Check]) -> list[Row]:
@@ -246,12 +262,12 @@ def _gather(found: dict[tuple, list[Check]], checks: Iterable[Check]) -> None:
 
 def _worst(part: str, checks: Sequence[Check], setting: str, agents: int | None, tau: float, met: str, more="") -> Row:
     """The check with the smallest slack, relative to its bound."""
-    worst = max(checks, key=_share)
+    worst, vacuous = max(checks, key=_share), sum(check.vacuous for check in checks)
     note = "; ".join(text for text in (more, NOTES.get((worst.statement, worst.form), "")) if text)
     return Row(
         part, worst.statement, PLACES[worst.statement], worst.quantity, worst.form, setting, agents, tau, met,
         worst.bound, worst.measured, worst.bound - worst.measured, worst.trivial, len(checks),
-        sum(check.violated for check in checks), sum(check.bound >= check.trivial for check in checks), note,
+        sum(check.violated for check in checks), vacuous, len(checks) - vacuous, note,
     )  # fmt: skip
 
 
@@ -265,7 +281,7 @@ def _hypothesis_row(found: Hypothesis, setting: str, agents: int, tau: float) ->
     quantity = f"{found.name} {found.relation}".strip()
     return Row(
         "hypothesis", found.theorem, PLACES[found.theorem], quantity, "printed", setting, agents, tau, met,
-        found.limit, found.value, -found.excess, math.nan, 1, int(found.met is False), 0, found.note,
+        found.limit, found.value, -found.excess, math.nan, 1, int(found.met is False), 0, 1, found.note,
     )  # fmt: skip
 
 

@@ -15,7 +15,15 @@ import numpy as np
 from lpi import theory
 from lpi.mdp import NetworkedMDP
 from lpi.theory import bounds
-from lpi.theory.coupling import Interaction, decaying_policy, interaction, q_functions, regular_policy
+from lpi.theory.coupling import (
+    STEEP,
+    Interaction,
+    decaying_policy,
+    interaction,
+    q_functions,
+    regular_policy,
+    weakly_coupled,
+)
 from lpi.theory.dense import DenseModel, JointPolicy, LocalValues, softmax, uniform_policy
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
@@ -36,6 +44,11 @@ class Check(NamedTuple):
     bound: float
     measured: float
     trivial: float  # what the left side cannot exceed whatever the statement says; NaN where there is no such number
+
+    @property
+    def vacuous(self) -> bool:
+        """Whether the bound says no more than the trivial one."""
+        return self.bound >= self.trivial
 
     @property
     def violated(self) -> bool:
@@ -202,7 +215,7 @@ def lemma_21(problem: Problem, kappa: int = 1) -> list[Check]:
     largest = theory.neighbourhood_size(mdp, kappa)
     return [
         Check(
-            "Lemma 21", "decay of H of the aggregated Q", form,
+            "Lemma 21", "decay of H of (11), Q estimates off by a parity", form,
             bounds.lemma_21(nu_q, problem.mu, kappa, epsilon, largest, n, form), found, math.nan,
         )
         for form in bounds.FORMS
@@ -357,4 +370,6 @@ def all_checks(problem: Problem, rng: np.random.Generator) -> list[Check]:
         wild = regular_policy(rng, mdp, 5.0)
         checks += theorem_2(problem, rng, form)
         checks += convergence(problem, model.policy_iteration(tau, wild), form)
-    return [*checks, proposition_1(problem, rng, tau)]
+    checks.append(proposition_1(problem, rng, tau))
+    steep = Problem.of(*weakly_coupled(rng, STEEP))
+    return checks + [check for form in bounds.FORMS for check in theorem_2(steep, rng, form)]

@@ -10,14 +10,15 @@ from functools import cache
 from pathlib import Path
 
 from lpi.baselines import design as baselines
-from lpi.cluster import training_request
+from lpi.cluster import refusal, training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.progress import watch
 from lpi.provenance import package_files
-from lpi.studies.design import CHOSEN, STUDIES
+from lpi.stale_locks import release
+from lpi.studies.design import CHOSEN, FACTORS, STUDIES
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
@@ -38,6 +39,7 @@ COMMANDS = {
     "theory_notebook": ["cli", "notebook", "plotting", "theory.report"],
     "scaling_notebook": ["cli", "notebook", "plotting", "scaling"],
     "claims": ["claims.judge"],
+    "verify": ["verify"],
     "report": ["report.__main__"],
     "gallery": ["gallery"],
     "studies_run": [
@@ -72,7 +74,7 @@ def checked_experiment(config):
     try:
         return load(config)
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
 
 
 def checked_multiverse(path):
@@ -80,7 +82,13 @@ def checked_multiverse(path):
     try:
         return load_multiverse(path)
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
+
+
+def refuse_config(error):
+    """One line and exit status 2, as `lpi` ends on bad input; what PyYAML says of a broken file has several lines."""
+    print(f"config: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 def source_files(wildcards):
@@ -175,6 +183,19 @@ def training_minutes(wildcards, attempt):
     return attempt * request(wildcards.reading, int(wildcards.agents), int(wildcards.kappa)).minutes
 
 
+def slurm_refusals():
+    """What Slurm has against the jobs of this call, a line for each partition and account; nothing elsewhere.
+
+    The executor plugin says none of this of grouped jobs, and waits for ever where it cannot ask for partitions.
+    """
+    if workflow.executor_plugin.name != "slurm":
+        return []
+    jobs = {job.rule.name: job for job in workflow.dag.needrun_jobs() if not job.is_local}
+    asked = [(job.resources.get("slurm_partition"), job.resources.get("slurm_account")) for job in jobs.values()]
+    found = [refusal(partition, account) for partition, account in dict.fromkeys(asked)]
+    return [f"slurm: {reason}" for reason in found if reason]
+
+
 def figure_parameters(wildcards):
     """What the notebook of a figure is run with, as JSON."""
     return notebook_parameters(wildcards.figure, wildcards.reading)
@@ -252,6 +273,11 @@ def study_rows(wildcards):
     return [f"<results>/studies/rows/{name}_kappa{k}.csv" for name, study in STUDIES.items() for k in study.kappas]
 
 
+def screening_rows(wildcards):
+    """The runs that the settings of Figure 7 are chosen from."""
+    return [f"<results>/studies/rows/{name}_kappa{k}.csv" for name in FACTORS for k in STUDIES[name].kappas]
+
+
 def sensitivity_parameters(wildcards):
     """What the notebook of the studies is run with, as JSON."""
     folder = f"{EXPERIMENT.results_folder}/studies"
@@ -290,6 +316,27 @@ def truth_configuration(wildcards):
     """What the tables that all readings share are made from, as JSON."""
     grid = getattr(EXPERIMENT, wildcards.truth)._asdict()
     return json.dumps({"settings": EXPERIMENT.environment_assignments(), wildcards.truth: grid})
+
+
+def verified_panels():
+    """The panels that the target verify trains anew; a mistake ends the program with one line, before any job."""
+    try:
+        return EXPERIMENT.verified
+    except ConfigError as error:
+        sys.exit(f"config: {error}")
+
+
+def verified_runs(wildcards):
+    """The runs that are held against the committed tables."""
+    run = "<results>/verify/{reading}/n{panel[0]}_kappa{kappa}_tau{panel[1]}_seed{seed}.csv"
+    grid = dict(reading=EXPERIMENT.readings, panel=verified_panels(), kappa=EXPERIMENT.kappas, seed=EXPERIMENT.seeds)
+    return expand(run, **grid)
+
+
+def verified_optima(wildcards):
+    """The optima that are held against the committed tables."""
+    optimum = "<results>/verify/{reading}/optimum_n{panel[0]}_tau{panel[1]}.csv"
+    return expand(optimum, reading=EXPERIMENT.readings, panel=verified_panels())
 
 
 def quoted_tables(wildcards):
@@ -360,6 +407,9 @@ MULTIVERSE = checked_multiverse(MULTIVERSE_FILE)
 MULTIVERSE_AGENTS = [block.agents for block in MULTIVERSE.blocks]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 TRAINING = training_rules()
+
+# Held as long as this call lives: the locks that a killed one left do not stop the next.
+ALIVE = release(".snakemake") if workflow.is_main_process else None
 
 # Snakemake asks for the arguments of these functions several times a job.
 for function in [value for value in globals().values() if inspect.isfunction(value)]:

@@ -4,6 +4,7 @@ rule report:
         package="<results>/package/report.txt",
         templates=expand("workflow/report/{page}.md.j2", page=["replication-report", "claims", "artifact"]),
         errata="workflow/report/errata.yaml",
+        before="workflow/report/verdicts_before_amendments.csv",
         published=expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
         truths=expand("<figures>/{truth}/provenance.json", truth=TRUTH_TABLES),
         theory="<figures>/theory/provenance.json",

@@ -63,7 +63,7 @@ rule studies_choose:
     input:
         package="<results>/package/studies_report.txt",
         floors="<results>/studies/floors.csv",
-        rows=expand("<results>/studies/rows/screening_kappa{kappa}.csv", kappa=STUDIES["screening"].kappas),
+        rows=screening_rows,
     output:
         "<results>/studies/chosen.json",
     log:
