@@ -83,6 +83,7 @@ onstart:
     if refused:
         sys.exit("\n".join(refused))
     watch()
+    keep_journal(EXPERIMENT.results_folder)
 
 
 onsuccess:

@@ -17,6 +17,7 @@ from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.progress import watch
 from lpi.provenance import package_files
+from lpi.runs import watch as keep_journal
 from lpi.stale_locks import release
 from lpi.studies.design import CHOSEN, FACTORS, STUDIES
 
