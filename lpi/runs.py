@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,12 @@ class Run(NamedTuple):
     seconds: float | None  # by the clock; on a cluster with the wait in the queue
     cpu_seconds: float | None  # of the last attempt that finished
     megabytes: float | None  # most memory at once, 10^6 bytes; of the same attempt
+
+    @property
+    def ended(self) -> str:
+        """When it ended, as `began`; when it began, where that is not known."""
+        end = datetime.fromisoformat(self.began) + timedelta(seconds=self.seconds or 0.0)
+        return end.isoformat(timespec="milliseconds")
 
 
 class Journal(logging.Handler):

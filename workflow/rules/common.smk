@@ -43,6 +43,7 @@ COMMANDS = {
     "verify": ["verify"],
     "report": ["report.__main__"],
     "gallery": ["gallery"],
+    "crate": ["crate"],
     "studies_run": [
         *["studies.run", "spreading", "algorithm", "least_squares", "simulation"],
         *["solvers.local_optimum", "studies.td_limit", "results"],
