@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lpi.config import (
     LARGEST_SEED,
@@ -268,8 +268,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     if method == "auto":
         method = "exact" if exact.fits(mdp, policy.kappa) else "monte_carlo"
     if method == "exact":
-        found = exact.evaluate(mdp, policy, settings.training.tau)
-        _print(settings, found, "exact", error_bound=found.error_bound)
+        values = exact.evaluate(mdp, policy, settings.training.tau)
+        _print(settings, values, "exact", error_bound=values.error_bound)
         return
     found = simulation.evaluate(mdp, policy, settings.training.tau, episodes, seed)
     _print(
@@ -338,7 +338,8 @@ class _Progress:
     """A progress bar over outer loops on a terminal; nothing elsewhere."""
 
     def __init__(self, total: int, quiet: bool):
-        self._total, self._bar = total, None
+        self._total = total
+        self._bar: Any = None
         self._shown = not quiet and sys.stderr.isatty()
 
     def __enter__(self):

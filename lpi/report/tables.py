@@ -240,7 +240,9 @@ def _if_there(read, path: Path) -> pd.DataFrame | None:
 
 def _studies(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """Of the studies' text the questions, headings `## name: question`, and the items below each heading."""
-    questions, answers, name = {}, {}, ""
+    questions: dict[str, str] = {}
+    answers: dict[str, tuple[str, ...]] = {}
+    name = ""
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         if line.startswith("## "):
             name, _, question = line[3:].partition(": ")

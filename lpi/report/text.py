@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
+
+import pandas as pd
 
 from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED, VERDICTS, overall
 from lpi.claims.amendments import AMENDMENTS, changed
@@ -120,7 +122,8 @@ def sayings(published: Published, names: Sequence[str]) -> str:
 
 def hardest(published: Published, claim: str) -> str:
     """The part of a claim that speaks most against it, under each reading that tests it, with its statistic."""
-    rows = published.claims[published.claims["claim"] == claim]
+    claims = cast(pd.DataFrame, published.claims)
+    rows = claims[claims["claim"] == claim]
     parts = {
         name: weakest(rows[rows["reading"] == name]) for name in published.readings if name in set(rows["reading"])
     }
@@ -168,7 +171,8 @@ def _main_finding(published: Published, found: Mapping[str, Sequence[str]]) -> l
     common = [words for key, words in GROUPS.items() if all(claim in found[key] for claim in MAIN)]
     if not common:
         return []
-    parts = published.claims[published.claims["claim"].isin(MAIN)]
+    claims = cast(pd.DataFrame, published.claims)
+    parts = claims[claims["claim"].isin(MAIN)]
     held = [
         f"{(rows['verdict'] == SUPPORTED).sum()} of {len(rows)} under `{reading}`"
         for reading in published.readings
