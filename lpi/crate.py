@@ -2,8 +2,8 @@
 
 `python -m lpi.crate --figures FOLDER --results RESULTS` writes FOLDER/ro-crate-metadata.json and FOLDER/report/runs.csv.
 Each set of results is a Dataset with its files and their digests, made by a CreateAction from the configuration and by
-the software that its provenance.json names.  Times are in the action and in runs.csv, failed attempts included, where
-the results folder has a journal (`lpi.runs`).  Neither names a path outside FOLDER or the machine.
+the software that its provenance.json names.  Times are in the action and in runs.csv, failed attempts included if the
+results folder has a journal (`lpi.runs`).  Neither names a path outside FOLDER or the machine.
 """
 
 from __future__ import annotations
@@ -139,10 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if not list(options.figures.glob("*/provenance.json")):
         parser.error(f"{options.figures}: no published results")
-    try:
-        found = runs(options.results)
-    except FileNotFoundError:
-        found = []
+    found = runs(options.results)
     if found:
         atomic_write(options.figures / RUNS, runs_table(found))
     text = json.dumps(build(options.figures, found), indent=2, ensure_ascii=False)

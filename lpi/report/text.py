@@ -14,7 +14,7 @@ from lpi.claims.report import weakest
 from lpi.config import READINGS, SETTINGS
 from lpi.report import beyond
 from lpi.report.tables import BEST_MATCH, Published
-from lpi.report.words import COMMANDS, cost, letter, linked, not_run, number, plain, title, word
+from lpi.report.words import COMMANDS, cost, letter, linked, not_run, number, plain, title, total_cost, word
 
 SHOWN = ("as_printed", "working", BEST_MATCH)
 """Readings of the table of claims."""
@@ -244,7 +244,7 @@ def share(value: float) -> str:
 
 
 def regenerate_table(published: Published) -> str:
-    """Command, time and disk of each part."""
+    """Command, time and disk of each part, and the time of all."""
     lines = ["| part | command | time and disk |", "|---|---|---|"]
     names = {
         "default": "Figures, summary tables, claims, this report", "multiverse": "Multiverse",
@@ -254,6 +254,7 @@ def regenerate_table(published: Published) -> str:
         f"| {letter(part)}: {names[part]} | `{command}` | {cost(published, part)} |"
         for part, command in COMMANDS.items()
     ]
+    lines.append(f"| together, as far as measured | | {total_cost(published)} |")
     return "\n".join(lines)
 
 
