@@ -27,6 +27,7 @@ from lpi.runs import COLUMNS, Run, runs, totals
 NAME = "ro-crate-metadata.json"
 LICENCE = "https://spdx.org/licenses/MIT"
 PAPER = "https://doi.org/10.1145/3579443"
+COMPLETED, FAILED = (f"http://schema.org/{status}ActionStatus" for status in ("Completed", "Failed"))
 RUNS = "report/runs.csv"
 ALIASES = {"best_local": "locality"}
 """Folders of jobs that are not called as the set that they belong to."""
@@ -39,7 +40,10 @@ def build(figures: Path, found: list[Run]) -> dict[str, Any]:
     crate = ROCrate(version="1.2")
     crate.name = "Localized Policy Iteration: published results of a replication"
     crate.description = "Figures, tables and executed notebooks, by reading of the paper or by target of the workflow."
-    crate.license = LICENCE
+    crate.license = crate.add_jsonld(
+        {"@id": LICENCE, "@type": "CreativeWork", "name": "MIT License", "description": "MIT, as in the file LICENSE"}
+    )
+    crate.publisher = crate.add_jsonld({"@id": "#maintainers", "@type": "Organization", "name": "The lpi maintainers"})
     crate.datePublished = commit_date() or "2026"
     crate.root_dataset["isBasedOn"] = {"@id": PAPER}
     crate.add_jsonld({"@id": PAPER, "@type": "ScholarlyArticle", "name": "Global Convergence of Localized Policy "
@@ -50,6 +54,7 @@ def build(figures: Path, found: list[Run]) -> dict[str, Any]:
     for path in (figures / "index.html", figures / RUNS):
         if path.is_file():
             _add_file(crate, figures, path)
+    crate.root_dataset["mentions"] = crate.get_by_type("CreateAction")
     return crate.metadata.generate()
 
 
@@ -86,37 +91,56 @@ def _add_set(crate: Any, figures: Path, folder: Path, found: list[Run]) -> None:
     dataset["hasPart"] = [
         _add_file(crate, figures, path) for path in sorted(folder.rglob("*")) if path.is_file() and path.name[0] != "."
     ]
-    software = _add_software(crate, "lpi", made["commit"])
+    # A revision's Software Heritage identifier is that of git; it holds wherever the repository is.
+    software = _add_software(crate, "lpi", made["commit"], f"swh:1:rev:{made['commit']}")
     software["softwareRequirements"] = [
-        _add_software(crate, name, version) for name, version in made["versions"].items()
+        _add_software(crate, name, version, f"pkg:{'generic' if name == 'python' else 'pypi'}/{name}@{version}")
+        for name, version in made["versions"].items()
     ]
-    properties: dict[str, Any] = {"name": f"making of {folder.name}", "actionStatus": "CompletedActionStatus"}
+    properties: dict[str, Any] = {"name": f"making of {folder.name}", "actionStatus": COMPLETED}
     if found:
         properties["startTime"] = min(run.began for run in found)
         properties["endTime"] = max(run.ended for run in found)
     action = crate.add_action(
-        software, identifier=f"#{folder.name}", object=[crate.dereference(f"{folder.name}/provenance.json")],
-        result=[dataset], properties=properties,
+        software, identifier=f"#{folder.name}", object=crate.dereference(f"{folder.name}/provenance.json"),
+        result=dataset, properties=properties,
     )  # fmt: skip
     # The machine of this publication; curves that were up to date may have been made on another.
-    action["additionalProperty"] = [crate.dereference("#machine"), *_totals(crate, folder.name, found)]
+    values = [crate.dereference("#machine"), *_totals(crate, folder.name, found)]
+    action["additionalProperty"] = values if len(values) > 1 else values[0]
+    for run in found:
+        if run.status != "finished":
+            _add_failed(crate, software, run)
+
+
+def _add_failed(crate: Any, software: Any, run: Run) -> None:
+    """An action that came to nothing: of a job that failed or was cut short, as Process Run Crate has it."""
+    identifier = f"#{run.job}-{run.began}"
+    properties = {"name": run.job, "actionStatus": FAILED, "startTime": run.began, "error": run.status}
+    if run.seconds is not None:
+        properties["endTime"] = run.ended
+    action = crate.add_action(software, identifier=identifier, properties=properties)
+    if run.cpu_seconds is not None:
+        action["additionalProperty"] = _value(crate, f"{identifier}-cpu", "cpu_seconds", run.cpu_seconds)
 
 
 def _totals(crate: Any, name: str, found: list[Run]) -> list[Any]:
     """What the runs of a set took, as values; nothing where none is known."""
     if not found:
         return []
-    return [
-        crate.add_jsonld({"@id": f"#{name}-{key.replace(' ', '-')}", "@type": "PropertyValue", "name": key, "value": value})
-        for key, value in totals(found).items()
-    ]  # fmt: skip
+    return [_value(crate, f"#{name}-{key.replace(' ', '-')}", key, value) for key, value in totals(found).items()]
 
 
-def _add_software(crate: Any, name: str, version: str | None) -> Any:
+def _value(crate: Any, identifier: str, name: str, value: float) -> Any:
+    """A number with its name, and its unit where it is a time."""
+    unit = {"unitCode": "SEC"} if name.endswith("seconds") else {}
+    return crate.add_jsonld({"@id": identifier, "@type": "PropertyValue", "name": name, "value": value, **unit})
+
+
+def _add_software(crate: Any, name: str, version: str | None, url: str) -> Any:
     identifier = f"#{name}-{version}"
-    known = crate.dereference(identifier)
     properties = {"@id": identifier, "@type": "SoftwareApplication", "name": name, "version": version or "unknown"}
-    return known or crate.add_jsonld(properties)
+    return crate.dereference(identifier) or crate.add_jsonld({**properties, "url": url})
 
 
 def _add_file(crate: Any, figures: Path, path: Path) -> Any:

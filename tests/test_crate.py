@@ -12,7 +12,7 @@ from lpi import crate, runs
 
 ROOT = Path(__file__).parents[1]
 FOUND = [
-    runs.Run("theory/theory", "failed", "2026-11-25T08:00:00.000+00:00", 2.0, None, None),
+    runs.Run("theory/theory", "failed", "2026-11-25T08:00:00.000+00:00", 2.0, 1.5, None),
     runs.Run("theory/theory", "finished", "2026-11-25T09:00:00.000+00:00", 5.0, 4.0, 100.0),
     runs.Run("best_local/success_success_n3_tau0.05", "finished", "2026-11-25T09:00:00.000+00:00", 5.0, 4.0, 100.0),
 ]
@@ -36,21 +36,30 @@ def test_a_reader_of_crates_finds_each_file_with_its_digest(written, folder):
     assert set(files) == there
     content = (folder / "theory/theory.csv").read_bytes()
     assert files["theory/theory.csv"]["sha256"] == hashlib.sha256(content).hexdigest()
-    assert written.dereference("./")["license"] == crate.LICENCE
+    assert written.dereference("./")["license"].id == crate.LICENCE
 
 
 def test_the_action_names_configuration_software_machine_and_time(written):
-    (action,) = written.get_by_type("CreateAction")
+    action = written.dereference("#theory")
     record = json.loads((ROOT / "figures/theory/provenance.json").read_text(encoding="utf-8"))["published_with"]
     assert action["instrument"]["version"] == record["commit"]
+    assert all(one["url"] for one in written.get_by_type("SoftwareApplication"))  # as RO-Crate 1.2 requires
     libraries = {one["name"]: one["version"] for one in action["instrument"]["softwareRequirements"]}
     assert libraries == record["versions"]
-    assert [one.id for one in action["object"]] == ["theory/provenance.json"]
+    assert action["object"].id == "theory/provenance.json" and action["result"].id == "theory/"
     assert action["startTime"] == "2026-11-25T08:00:00.000+00:00"
     assert action["endTime"] == "2026-11-25T09:00:05.000+00:00"
     values = {one["name"]: one["value"] for one in action["additionalProperty"]}
     assert values.pop("machine") == crate.machine()
-    assert values == {"attempts": 2, "failed": 1, "cut short": 0, "seconds": 7.0, "cpu_seconds": 4.0}
+    assert values == {"attempts": 2, "failed": 1, "cut short": 0, "seconds": 7.0, "cpu_seconds": 5.5}
+
+
+def test_a_failed_attempt_is_an_action_of_its_own(written):
+    (failed,) = [one for one in written.get_by_type("CreateAction") if one["actionStatus"] == crate.FAILED]
+    assert (failed["name"], failed["error"]) == ("theory/theory", "failed")
+    assert failed["endTime"] == "2026-11-25T08:00:02.000+00:00"
+    value = failed["additionalProperty"]
+    assert (value["name"], value["value"], value["unitCode"]) == ("cpu_seconds", 1.5, "SEC")
 
 
 def test_jobs_belong_to_the_set_that_they_are_named_after():
@@ -70,7 +79,7 @@ def test_the_command_writes_failed_attempts_too(folder, monkeypatch):
     crate.main(["--figures", str(folder)])
     rows = (folder / crate.RUNS).read_text(encoding="utf-8").splitlines()
     assert rows[0] == "job,status,began,seconds,cpu_seconds,megabytes"
-    assert rows[1] == "theory/theory,failed,2026-11-25T08:00:00.000+00:00,2.0,," and len(rows) == 4
+    assert rows[1] == "theory/theory,failed,2026-11-25T08:00:00.000+00:00,2.0,1.5," and len(rows) == 4
     assert "report/runs.csv" in (folder / crate.NAME).read_text(encoding="utf-8")
 
 
