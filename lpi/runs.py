@@ -67,10 +67,10 @@ class Journal(logging.Handler):
                 self._write(record, job, "began", "")
         elif kind in ENDED:
             number = record.__dict__.get("jobid", record.__dict__.get("job_id"))
-            job, log = self._jobs.pop(number, (None, None))
-            if job:
-                seconds = logged_cpu(log)
-                self._write(record, job, ENDED[kind], "" if seconds is None else f"{seconds:.3f}")
+            known = self._jobs.pop(number, None)
+            if known:
+                seconds = logged_cpu(known[1])
+                self._write(record, known[0], ENDED[kind], "" if seconds is None else f"{seconds:.3f}")
 
     def _write(self, record: logging.LogRecord, job: str, what: str, seconds: str) -> None:
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")

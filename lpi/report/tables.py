@@ -211,7 +211,7 @@ def _part(words: Sequence[str]) -> str:
     return next((name for name in ("multiverse", "studies", "theory") if name in words), "default")
 
 
-def _spent(attempts: list[Run], journal: bool) -> tuple[float, int | None, int | None, int | None]:
+def _spent(attempts: list[Run], journal: bool) -> tuple[float | None, ...]:
     """The processor's seconds of attempts, and how many there were, failed, and were cut short."""
     found = totals(attempts)
     known = [found[key] if journal else None for key in ("attempts", "failed", "cut short")]

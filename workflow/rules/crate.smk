@@ -24,7 +24,7 @@ rule crate_metadata:
         "../envs/lpi.yaml"
     params:
         figures=subpath(output[0], parent=True),
-        results=EXPERIMENT.results_folder,
+        results=subpath(input.package, ancestor=2),
         others=published_elsewhere,
     message:
         "Describe what is published: {output}"
