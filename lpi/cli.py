@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lpi.config import (
     LARGEST_SEED,
@@ -193,7 +193,9 @@ def _train(options: argparse.Namespace) -> None:
             known = reference.reference(mdp, training.tau)
         else:
             known = reference.load(options.reference, mdp, training.tau)
-    with _Progress(training.outer_loops * len(seeds), options.quiet) as progress:
+    from lpi.progress import LoopBar
+
+    with LoopBar(training.outer_loops * len(seeds), options.quiet) as progress:
         for seed, output, policy in zip(seeds, options.output, policies, strict=True):
             result = train(mdp, training, seed, reporting, progress, known)
             _write_run(options.reading, settings, seed, result, output)
@@ -332,26 +334,6 @@ def _notebook(options: argparse.Namespace) -> None:
     from lpi.notebook import execute, read_parameters
 
     execute(options.notebook, read_parameters(options.parameters), options.output, options.html)
-
-
-class _Progress:
-    """A progress bar over outer loops on a terminal; nothing elsewhere."""
-
-    def __init__(self, total: int, quiet: bool):
-        self._total = total
-        self._bar: Any = None
-        self._shown = not quiet and sys.stderr.isatty()
-
-    def __enter__(self):
-        if self._shown:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=self._total, desc="outer loops", unit="loop", leave=False)
-        return lambda m: self._bar and self._bar.update(1)
-
-    def __exit__(self, *_):
-        if self._bar is not None:
-            self._bar.close()
 
 
 def _integer(key: str, text: str, low: int, high: int | None = None) -> int:

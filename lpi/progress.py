@@ -1,12 +1,14 @@
-"""How much of a workflow is left, beneath Snakemake's own count of finished jobs; on a terminal only."""
+"""How much of a run is left, and of a workflow, beneath Snakemake's own count of finished jobs; on a terminal only."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
 SETTLED = 10
 """Seconds before which the rate says nothing."""
@@ -49,3 +51,30 @@ def watch() -> None:
     from snakemake.logging import logger
 
     logger.addHandler(TimeLeft())
+
+
+class LoopBar:
+    """A progress bar over outer loops on a terminal; nothing elsewhere."""
+
+    def __init__(self, total: int, quiet: bool):
+        self._total = total
+        self._bar: Any = None
+        self._shown = not quiet and sys.stderr.isatty()
+
+    def __enter__(self) -> Callable[[int], None]:
+        if self._shown:
+            from tqdm import tqdm
+
+            compiled = any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi"))
+            name = "outer loops" if compiled else "compiling, once"  # half a minute without a step
+            self._bar = tqdm(total=self._total, desc=name, unit="loop", leave=False)
+        return self._step
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _step(self, m: int) -> None:
+        if self._bar is not None:
+            self._bar.set_description("outer loops", refresh=False)
+            self._bar.update(1)

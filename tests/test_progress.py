@@ -6,7 +6,7 @@ import logging
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from lpi.progress import TimeLeft, in_words
+from lpi.progress import LoopBar, TimeLeft, in_words
 
 
 class Terminal(io.StringIO):
@@ -44,3 +44,18 @@ def test_nothing_without_a_terminal_and_for_other_events():
 @pytest.mark.parametrize("seconds, words", [(4.4, "4 s"), (89, "89 s"), (600, "10 min"), (7200, "2.0 h")])
 def test_in_words(seconds, words):
     assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_bar_says_why_nothing_moves_before_kernels_are_compiled(compiled, tmp_path, monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    if compiled:
+        (tmp_path / "package").mkdir()
+        (tmp_path / "package/kernel.nbi").touch()
+    with LoopBar(2, quiet=False) as step:
+        assert ("compiling, once: " in stream.getvalue()) is not compiled
+        step(0)
+        step(1)
+    assert "0/2" in stream.getvalue()

@@ -25,7 +25,7 @@ from lpi.studies.design import CHOSEN, FACTORS, STUDIES
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
     "train": [
-        *["cli", "memory", "spreading", "epidemic", "algorithm", "least_squares"],
+        *["cli", "progress", "memory", "spreading", "epidemic", "algorithm", "least_squares"],
         *["solvers.joint_values", "simulation", "reference", "results"],
     ],
     "reference": ["cli", "spreading", "epidemic", "reference"],
