@@ -11,6 +11,7 @@
 #   multiverse apart from the default job: many readings at once, judged (config/multiverse.yaml)
 #   baseline   apart from the default job: LPI beside the localized actor-critic on the same runs
 #   scaling    apart from the default job: how time, memory and visited share grow, as benchmarks/growth.py measured
+#   crate      apart from the default job: what is published as an RO-Crate, with what its jobs took
 #   verify     apart from the default job: a sample of the committed results, made anew and compared
 from snakemake.utils import min_version
 
@@ -75,6 +76,7 @@ include: "workflow/rules/studies.smk"
 include: "workflow/rules/multiverse.smk"
 include: "workflow/rules/scaling.smk"
 include: "workflow/rules/baseline.smk"
+include: "workflow/rules/crate.smk"
 include: "workflow/rules/verify.smk"
 
 
@@ -82,6 +84,8 @@ onstart:
     refused = slurm_refusals()
     if refused:
         sys.exit("\n".join(refused))
+    watch()
+    keep_journal(EXPERIMENT.results_folder)
 
 
 onsuccess:

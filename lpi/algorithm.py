@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -100,7 +100,7 @@ def train(
 
     def record(m: int, td_error: float) -> LoopRecord:
         entropy = entropies(policy, index, mdp.actions)
-        return LoopRecord(
+        return LoopRecord(  # type: ignore[call-arg]  # what is measured has a fixed length
             m, *measure(policy), m * config.trajectory_length, td_error,
             int(q.visited.sum(dtype=np.int64)) / q.visited.size, float((entropy / most).sum()) / len(most),
         )  # fmt: skip
@@ -165,7 +165,7 @@ def _measure(
     reporting: ReportingConfig,
     seed: np.random.SeedSequence,
     known: Reference | None,
-):
+) -> Callable[[np.ndarray], tuple[Any, ...]]:
     """Function from a flat policy to the measured fields of a record.
 
     Imports only what it needs: half of a short job is its start.

@@ -193,7 +193,9 @@ def _train(options: argparse.Namespace) -> None:
             known = reference.reference(mdp, training.tau)
         else:
             known = reference.load(options.reference, mdp, training.tau)
-    with _Progress(training.outer_loops * len(seeds), options.quiet) as progress:
+    from lpi.progress import LoopBar
+
+    with LoopBar(training.outer_loops * len(seeds), options.quiet) as progress:
         for seed, output, policy in zip(seeds, options.output, policies, strict=True):
             result = train(mdp, training, seed, reporting, progress, known)
             _write_run(options.reading, settings, seed, result, output)
@@ -268,8 +270,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     if method == "auto":
         method = "exact" if exact.fits(mdp, policy.kappa) else "monte_carlo"
     if method == "exact":
-        found = exact.evaluate(mdp, policy, settings.training.tau)
-        _print(settings, found, "exact", error_bound=found.error_bound)
+        values = exact.evaluate(mdp, policy, settings.training.tau)
+        _print(settings, values, "exact", error_bound=values.error_bound)
         return
     found = simulation.evaluate(mdp, policy, settings.training.tau, episodes, seed)
     _print(
@@ -332,25 +334,6 @@ def _notebook(options: argparse.Namespace) -> None:
     from lpi.notebook import execute, read_parameters
 
     execute(options.notebook, read_parameters(options.parameters), options.output, options.html)
-
-
-class _Progress:
-    """A progress bar over outer loops on a terminal; nothing elsewhere."""
-
-    def __init__(self, total: int, quiet: bool):
-        self._total, self._bar = total, None
-        self._shown = not quiet and sys.stderr.isatty()
-
-    def __enter__(self):
-        if self._shown:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=self._total, desc="outer loops", unit="loop", leave=False)
-        return lambda m: self._bar and self._bar.update(1)
-
-    def __exit__(self, *_):
-        if self._bar is not None:
-            self._bar.close()
 
 
 def _integer(key: str, text: str, low: int, high: int | None = None) -> int:

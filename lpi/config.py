@@ -42,6 +42,7 @@ def _setting(default, description: str, source: str, *kinds: str, low=None, high
     return field(default=default, metadata=dict(description=description, source=source, **limits))
 
 
+@dataclass(frozen=True)
 class _Checked:
     """Base of the sections: every field is checked and brought into its type when the section is made."""
 
@@ -312,7 +313,7 @@ def resolve(reading: str, *overrides: Mapping[str, Any], readings: Mapping[str, 
     sections = [
         section(**{f.name: values[f.name] for f in fields(section) if f.name in values}) for section in SECTIONS
     ]
-    settings = Settings(*sections)
+    settings = Settings(*sections)  # type: ignore[arg-type]  # in the order of SECTIONS
     _check_together(settings)
     return settings
 

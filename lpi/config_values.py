@@ -61,7 +61,7 @@ def check_list(where: str, values: Any, what: str) -> None:
             raise refused(where, values, f"{what}; {value!r} is there twice")
 
 
-def fields_of(where: str, values: Any, kind: type, what: str) -> list:
+def fields_of(where: str, values: Any, kind: Any, what: str) -> list:
     """The values of the fields of a NamedTuple, all of which must be given."""
     if not isinstance(values, Mapping):
         raise refused(where, values, what)

@@ -9,7 +9,7 @@ instead of |A_i|, and a Q_j that does not take a_i adds nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -127,9 +127,12 @@ def multiplicative_weights(
 
 def _sums(mdp: NetworkedMDP, inner, outer, q: QTables, default_state, default_action) -> Sums:
     """From the kappa- and the beta-hop neighbourhoods."""
-    set_start, sets, sources = [0], [], []  # a source: is_q, step, row_at, action_at
+    set_start: list[int] = [0]
+    sets: list[tuple[int, int, int, int]] = []
+    sources: list[tuple[bool, Any, np.ndarray, np.ndarray]] = []  # is_q, step, row_at, action_at
     for i, around in enumerate(inner):
-        offset, finished = 0, []
+        offset = 0
+        finished: list[tuple[tuple[int, ...], int]] = []
         for members, tables in _sets(i, around, outer):
             others = _without(i, members)
             rows, combinations = _count(mdp.states, members), _count(mdp.actions, others)
@@ -144,8 +147,8 @@ def _sums(mdp: NetworkedMDP, inner, outer, q: QTables, default_state, default_ac
                 state = extended_index(members, held, mdp.states, default_state)
                 action = extended_index([i, *others], _without(i, held), mdp.actions, default_action)
                 step = _count(mdp.actions, _without(i, held))
-                row_at = begin + state * step * (int(mdp.actions[i]) - 1) - step  # a sum begins with a_i = 1
-                sources.append((False, step, row_at, action[:combinations]))
+                read_at = begin + state * step * (int(mdp.actions[i]) - 1) - step  # a sum begins with a_i = 1
+                sources.append((False, step, read_at, action[:combinations]))
             finished.append((members, offset))
             offset += rows * combinations * (int(mdp.actions[i]) - 1)
         set_start.append(len(sets))

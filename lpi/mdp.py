@@ -19,12 +19,12 @@ class InitialDistribution(NamedTuple):
     marginals: tuple[np.ndarray, ...]  # per agent (components, |S_i|)
 
     @classmethod
-    def product(cls, marginals: Sequence[Sequence[float]]) -> InitialDistribution:
+    def product(cls, marginals: Sequence[Sequence[float] | np.ndarray]) -> InitialDistribution:
         """Independent agents; `marginals[i]` has shape (|S_i|,)."""
         return cls(np.ones(1), tuple(np.asarray(row, dtype=float)[None, :] for row in marginals))
 
     @classmethod
-    def uniform(cls, states: Sequence[int]) -> InitialDistribution:
+    def uniform(cls, states: Sequence[int] | np.ndarray) -> InitialDistribution:
         """Uniform over all joint states."""
         return cls.product([np.full(int(size), 1 / int(size)) for size in states])
 

@@ -162,7 +162,7 @@ def check_memory(settings: Settings, limit_gb: float | None = None, key: str = "
         key, value = ("beta", settings.training.beta) if only_beta else (key, settings.training.kappa)
         raise ConfigError(
             f"{key}: {value} is not allowed with {agents} agents and graph = {graph}: a run takes "
-            f"{in_gigabytes(needed)}, the limit is {limit_gb:g} GB; {_what_fits(settings, *fits, known)}"
+            f"{in_gigabytes(needed)}, the limit is {limit_gb:g} GB; {_what_fits(settings, fits[0], fits[1], known)}"
         )
 
 
@@ -249,7 +249,8 @@ def _averaged(graph: str, agents: int, hops: int) -> int:
 
     One variable an agent, whose distribution depends on those within `hops`.
     """
-    network, read, largest = Network.named(graph, agents), set(), [2**agents, 0]
+    network, largest = Network.named(graph, agents), [2**agents, 0]
+    read: set[int] = set()
     for i in range(agents):
         read.update(network.neighbourhood(i, hops))
         table = (i + 1) % 2
@@ -261,7 +262,7 @@ def _largest(settings: Settings, name: str, limit_gb: float, known: bool) -> int
     """The largest smaller value of kappa or beta with which the run fits; None where none does."""
     fits = None
     for value in range(getattr(settings.training, name) or 0):
-        smaller = replace(settings, training=replace(settings.training, **{name: value}))
+        smaller = replace(settings, training=replace(settings.training, **{name: value}))  # type: ignore[arg-type]
         if run_memory(smaller, known) > limit_gb * 10**9:
             break
         fits = value

@@ -153,9 +153,12 @@ class LocalIndex(NamedTuple):
     offset: np.ndarray  # (n + 1,) int64, cumulative sizes
 
 
-def local_index(neighbourhoods: Sequence[Sequence[int]], values: Sequence[int]) -> LocalIndex:
+def local_index(neighbourhoods: Sequence[Sequence[int]], values: Sequence[int] | np.ndarray) -> LocalIndex:
     """Index of each neighbourhood; `values[j]` is the number of local values of agent j."""
-    start, members, strides, size = [0], [], [], []
+    start: list[int] = [0]
+    members: list[int] = []
+    strides: list[int] = []
+    size: list[int] = []
     for neighbourhood in neighbourhoods:
         total, reversed_strides = 1, []
         for j in reversed(neighbourhood):
@@ -174,14 +177,14 @@ def local_index(neighbourhoods: Sequence[Sequence[int]], values: Sequence[int]) 
     return LocalIndex(*(np.asarray(x, dtype=np.int64) for x in (start, members, strides, size, offset)))
 
 
-def digits(neighbourhood: Sequence[int], values: Sequence[int]) -> np.ndarray:
+def digits(neighbourhood: Sequence[int], values: Sequence[int] | np.ndarray) -> np.ndarray:
     """All joint values of a neighbourhood in index order, shape (prod |values_j|, len(neighbourhood)), int64."""
     shape = [int(values[j]) for j in neighbourhood]
     return np.indices(shape, dtype=np.int64).reshape(len(shape), -1).T
 
 
 def extended_index(
-    source: Sequence[int], target: Sequence[int], values: Sequence[int], default: Sequence[int]
+    source: Sequence[int], target: Sequence[int], values: Sequence[int] | np.ndarray, default: Sequence[int]
 ) -> np.ndarray:
     """Definition 6 on indices: for each joint value of `source`, the index of its extension read on `target`.
 

@@ -65,8 +65,8 @@ class Look(NamedTuple):
 
 
 LOOKS = [
-    Look(*look)
-    for look in zip(
+    Look(color, line, marker)  # type: ignore[arg-type]
+    for color, line, marker in zip(
         # Okabe and Ito's palette: safe for the common forms of colour blindness.
         ("#000000", "#0072B2", "#D55E00", "#56B4E9", "#CC79A7", "#009E73", "#E69F00"),
         ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1.2, 1.2)), "-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5))),

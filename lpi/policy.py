@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class LocalPolicy:
 
     def save(self, path) -> None:
         """Write the policy as .npz, whole or not at all."""
-        arrays = {f"table_{i:05d}": table for i, table in enumerate(self.tables)}
+        arrays: dict[str, Any] = {f"table_{i:05d}": table for i, table in enumerate(self.tables)}
         buffer = io.BytesIO()
         np.savez(buffer, kappa=np.int64(self.kappa), **arrays)
         atomic_write(path, buffer.getvalue())

@@ -67,6 +67,11 @@ def record(configuration: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def commit_date() -> str | None:
+    """When the present commit was made, ISO 8601; None where there is no repository."""
+    return _git("show", "--no-patch", "--format=%cI", "HEAD")
+
+
 def publish(sources: Iterable[str | Path], folder: str | Path, configuration: Mapping[str, Any]) -> None:
     """Copy results into a folder, notebooks and their pages into its subfolder notebooks, and say in provenance.json
     where they come from; each file is complete or not there."""

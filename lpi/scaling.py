@@ -97,10 +97,10 @@ def exponent_above(x: Sequence[float], y: Sequence[float]) -> Exponent:
         return Exponent(math.nan, math.nan, math.nan, len(x))
     from scipy import optimize
 
-    x, y = np.asarray(x, dtype=float) / np.max(x), np.asarray(y, dtype=float)
-    start = (y.min(), max(y.max() - y.min(), 1e-9), 1.0)
+    xs, ys = np.asarray(x, dtype=float) / np.max(x), np.asarray(y, dtype=float)
+    start = (ys.min(), max(ys.max() - ys.min(), 1e-9), 1.0)
     found, covariance = optimize.curve_fit(
-        lambda n, a, b, c: a + b * n**c, x, y, start, sigma=y, bounds=([0, 0, 0.05], [np.inf, np.inf, 10])
+        lambda n, a, b, c: a + b * n**c, xs, ys, start, sigma=ys, bounds=([0, 0, 0.05], [np.inf, np.inf, 10])
     )
     return _interval_of(found[2], math.sqrt(covariance[2, 2]), len(x), 3)
 

@@ -51,9 +51,9 @@ def spreading_process(
     for name, value in probabilities.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name}: {value} is not allowed; a probability in [0, 1]")
-    for name, value in (("p1_means", p1_means), ("p2_means", p2_means)):
-        if value not in MEANINGS:
-            raise ValueError(f"{name}: {value!r} is not allowed; one of {', '.join(MEANINGS)}")
+    for name, means in (("p1_means", p1_means), ("p2_means", p2_means)):
+        if means not in MEANINGS:
+            raise ValueError(f"{name}: {means!r} is not allowed; one of {', '.join(MEANINGS)}")
     activation = p1 if p1_means == "success" else 1 - p1
     persistence = p2 if p2_means == "success" else 1 - p2
     transitions = [
@@ -87,7 +87,7 @@ def _transition(neighbourhood, agent: int, activation: float, persistence: float
     states = np.indices((4,) * len(neighbourhood))
     exposed = (states >= 2).any(axis=0)
     protected = states[neighbourhood.index(agent)] % 2 == 1
-    spread = np.broadcast_to((activation * exposed)[..., None], shape)
+    spread = np.broadcast_to(np.asarray(activation * exposed)[..., None], shape)
     effective = np.stack((protected * 1.0, np.where(protected, 1.0, p_eff)), axis=-1)
     kept = persistence * effective
     return np.stack(((1 - spread) * (1 - kept), (1 - spread) * kept, spread * (1 - kept), spread * kept), axis=-1)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 try:
     import fcntl
 except ImportError:  # not POSIX: `snakemake --unlock` remains
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 ALIVE = "alive"
 """The file that calls hold; it lists the machines that have called, because not every network file system passes locks

@@ -88,7 +88,7 @@ def _words(numbers: list[int]) -> np.ndarray:
 
 def advance(rng: np.random.Generator, numbers: int) -> None:
     """Leave `rng` as if it had drawn so many numbers."""
-    rng.bit_generator.advance(numbers)
+    rng.bit_generator.advance(numbers)  # type: ignore[attr-defined]  # PCG64 has it
 
 
 @njit(cache=True)

@@ -16,10 +16,11 @@ from lpi.mdp import ModelTables
 from lpi.network import LocalIndex
 from lpi.uniforms import fill
 
-RUN = np.dtype([(name, np.uint64) for name in ("first", "last", "below", "stride")])
+RUN_FIELDS = ("first", "last", "below", "stride")
+RUN = np.dtype([(name, np.uint64) for name in RUN_FIELDS])
 """Consecutive agents, their number of joint values, and the stride of their index in that of the neighbourhood."""
 
-INDEX = np.dtype([(name, np.uint64) for name in (*RUN.names, "further", "end")])
+INDEX = np.dtype([(name, np.uint64) for name in (*RUN_FIELDS, "further", "end")])
 """Of a neighbourhood: its first run, and where its further ones are."""
 
 AGENT = np.dtype(
@@ -88,7 +89,7 @@ def _agents_table(model: ModelTables, index: LocalIndex, states: LocalIndex, act
         ("choice", actions, model.actions),
     ):
         start, table = _runs(found, values)
-        for field in RUN.names:
+        for field in RUN_FIELDS:
             agents[name][field] = table[field][start[:-1]]
         agents[name]["further"], agents[name]["end"] = used + start[:-1] + 1, used + start[1:]
         runs.append(table)

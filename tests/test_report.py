@@ -267,13 +267,28 @@ def test_times_and_sizes(tmp_path, folder):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"0" * length)
     table = report_tables.measure(tmp_path / "results")
-    assert table.values.tolist() == [["default", 3, 180.0, 130.0, 2.0], ["multiverse", 1, 30.0, 30.0, 0.5]]
+    assert table.iloc[:, :5].values.tolist() == [
+        ["default", 3, 180.0, 130.0, 2.0], ["multiverse", 1, 30.0, 30.0, 0.5]
+    ]  # fmt: skip
+    assert table["failed"].isna().all()  # nobody kept a journal
+    journal = tmp_path / "results/logs/journal.txt"
+    lines = [f"2026-11-25T08:00:{second:02d}+00:00,{what},train/working/d,{cpu}" for second, what, cpu in
+             ((0, "began", ""), (9, "failed", "7.5"), (20, "began", ""))]  # fmt: skip
+    journal.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    spent = report_tables.measure(tmp_path / "results").set_index("part")
+    assert spent.loc["default", ["cpu_seconds", "attempts", "failed", "cut_short"]].tolist() == [7.5, 5, 1, 1]
     (folder / "report").mkdir()
+    (folder / "report/benchmarks.csv").write_text(spent.to_csv(), encoding="utf-8")
+    total = report_words.total_cost(report_tables.load(folder))
+    assert total == (
+        "4 jobs, 4 min of jobs with one core each, of which 8 s of the processor; attempts of jobs: 6, failed 1, cut short 1"
+    )
     table.assign(wall_seconds=[130.0, None]).to_csv(folder / "report/benchmarks.csv", index=False)
     published = report_tables.load(folder)
     assert report_words.cost(published, "default") == "2 min by the clock (3 min of jobs with one core each), 2 MB"
     assert report_words.cost(published, "multiverse") == "30 s of jobs with one core each, 0 MB"
     assert report_words.cost(published, "studies") == "not measured"
+    assert report_words.total_cost(published).endswith("failed attempts were not yet counted in A, B")
 
 
 @pytest.mark.parametrize(

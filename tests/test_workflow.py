@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lpi import runs
+
 ROOT = Path(__file__).parents[1]
 SOURCES = ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
 TINY = {
@@ -139,6 +141,18 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
     jobs_of = FOLLOWING | OPTIMA | SHARED | THEORY
     assert len(jobs("logs", ".log")) == 14 + 1 + sum(jobs_of.values())
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
+
+
+def test_the_journal_has_every_attempt_with_its_time_of_the_processor(edited):
+    results = edited.folder / "results"
+    found = [run for run in runs.runs(results) if not run.job.startswith("package/")]
+    assert {run.status for run in found} == {"finished"} and all(run.cpu_seconds > 0 for run in found)
+    with (edited.folder / "lpi/algorithm.py").open("a", encoding="utf-8") as file:
+        file.write("\nraise SystemExit('broken')\n")
+    done = edited.snakemake("results/mine/runs/n3_kappa0_tau0.05_seed0.csv")
+    assert done.returncode != 0
+    (failed,) = [run for run in runs.runs(results) if run.status == "failed"]
+    assert failed.job == "train/mine/n3_kappa0_tau0.05_seeds0-4" and failed.seconds > 0 and failed.cpu_seconds > 0
 
 
 def test_published_notebooks_show_results_and_keep_no_paths_or_times(finished):

@@ -80,7 +80,7 @@ def train(
             policy = softmax(theta, index, mdp.actions)
         entropy = entropies(policy, index, mdp.actions)
         records.append(
-            LoopRecord(
+            LoopRecord(  # type: ignore[call-arg]  # what is measured has a fixed length
                 m, *measure(policy), m * config.trajectory_length, td_error,
                 int(q.visited.sum(dtype=np.int64)) / q.visited.size, float((entropy / most).sum()) / len(most),
             )

@@ -188,7 +188,7 @@ def _report(options: argparse.Namespace) -> None:
     from lpi.plotting import save
     from lpi.results import atomic_write
 
-    screen, result, chosen = _read(options.screen), _read(options.result), _chosen(options.chosen)
+    screen, result, chosen = _read(options.screen), _read(options.result), _chosen(options.chosen) or {}
     atomic_write(options.folder / "baseline.md", text(screen, result, chosen))
     atomic_write(options.folder / "baseline.csv", summary(result).to_csv(index=False, lineterminator="\n"))
     save(figure(result, chosen), options.folder / "baseline")

@@ -42,7 +42,7 @@ def tried(part: str, chosen: dict[str, float] | None = None) -> list[tuple[str, 
     """Algorithms and steps that a part runs."""
     if part == "screen":
         return [(name, step) for name, entry in ALGORITHMS.items() for step in entry.steps]
-    return list(dict.fromkeys([("lpi", PAPER_STEP), *chosen.items()]))
+    return list(dict.fromkeys([("lpi", PAPER_STEP), *(chosen or {}).items()]))
 
 
 def configuration() -> dict[str, Any]:

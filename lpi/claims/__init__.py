@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -269,7 +269,8 @@ def _readings(curves, optima, locality, acting, variant, lengths, quantity, conv
     variants, many = _by_reading(variant), _by_reading(lengths)
     best = _by_reading(optima)
     for reading, rows in curves.groupby("reading"):
-        losses, spans, acts = {}, {}, None
+        losses: dict[Any, Any] = {}
+        spans, acts = {}, None
         convention = conventions.get(reading) or _shipped(reading)
         if convention is not None:
             if locality is not None:
@@ -365,10 +366,11 @@ def _greater(item: Sample, found: Interval) -> tuple[str, float, str]:
 
 def _equivalent(item: Sample, found: Interval, wide: Interval, level: float) -> tuple[str, float, str]:
     """Verdict, seeds needed and note of two one-sided tests; `wide` is the interval that holds family-wise."""
-    note, verdict = f"margin ±{item.margin:.3g}", equivalence(found, wide, item.margin)
+    margin = cast(float, item.margin)  # a claim of equivalence has one
+    note, verdict = f"margin ±{margin:.3g}", equivalence(found, wide, margin)
     if verdict != UNRESOLVED:
         return verdict, np.nan, note
-    return verdict, seeds_for_equivalence(found.mean, found.deviation, item.margin, level, wide.level), note
+    return verdict, seeds_for_equivalence(found.mean, found.deviation, margin, level, wide.level), note
 
 
 def equivalence(found: Interval, wide: Interval, margin: float) -> str:

@@ -253,11 +253,13 @@ def size_pairs(data: Data, points: Iterable[Point], margin: float) -> list[Sampl
     for (tau, kappa), sizes in rates.items():
         for one, other in itertools.combinations(sorted(sizes), 2):
             part = f"κ = {kappa}, n {one} : {other}"
-            lacking = [n for n in (one, other) if isinstance(sizes[n], str)]
-            if lacking:
-                found.append(Missing(f"n = {lacking[0]} {sizes[lacking[0]]}", other, tau, part))
-                continue
-            found.append(Sample(other, tau, part, sizes[other], "log ratio", other=sizes[one], margin=margin))
+            few, many = sizes[one], sizes[other]
+            if isinstance(few, str):
+                found.append(Missing(f"n = {one} {few}", other, tau, part))
+            elif isinstance(many, str):
+                found.append(Missing(f"n = {other} {many}", other, tau, part))
+            else:
+                found.append(Sample(other, tau, part, many, "log ratio", other=few, margin=margin))
     return found
 
 
@@ -282,7 +284,7 @@ def best_rise(data: Data, points: Iterable[Point], share: float) -> list[Sample 
     Judged on the seeds it was chosen by, the best of several would look better than it is.
     """
     found: list[Sample | Missing] = []
-    by_panel: dict[Point, list[Sample | Missing]] = {}
+    by_panel: dict[tuple[int | None, float], list[Sample | Missing]] = {}
     for item in rise(data, points, share):
         by_panel.setdefault((item.agents, item.tau), []).append(item)
     for point, items in by_panel.items():

@@ -32,7 +32,7 @@ class Interval(NamedTuple):
     low: float
     high: float
     level: float
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     """number of values; of the smaller sample for a difference of two"""
     deviation: float
     """standard deviation of one value; of a single difference where two samples are compared"""
@@ -141,5 +141,5 @@ def seeds_for_equivalence(
     Where the difference lies outside the margin: the seeds that would show this, by an interval at the level `against`
     (by default that of the tests).
     """
-    within_margin = abs(difference) <= margin or against is None
-    return seeds_to_resolve(margin - abs(difference), deviation, equivalence_level(level) if within_margin else against)
+    tested = equivalence_level(level) if abs(difference) <= margin or against is None else against
+    return seeds_to_resolve(margin - abs(difference), deviation, tested)

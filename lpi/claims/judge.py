@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -41,7 +42,7 @@ def judge(
         frame(optima, OPTIMA).dropna(subset=["optimum"]),
         None if locality is None else frame(locality, LOCALITY),
         None if acting is None else acting_of(frame(acting, ACTING)),
-        conventions={} if convention is None else {reading: tuple(convention.split(","))},
+        conventions={} if convention is None else {reading: cast("tuple[str, str]", tuple(convention.split(",")))},
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ def loss_decay(data: Data) -> list[Exact | Missing]:
 def acting_rows(data: Data, measure: Callable[[pd.DataFrame], list[Exact]]) -> list[Exact | Missing]:
     """A measure of the optimal policy of the agent in the middle of the line, unprotected, for each n."""
     found: list[Exact | Missing] = []
-    for agents, rows in data.acting.groupby("agents"):
+    for agents, rows in cast(pd.DataFrame, data.acting).groupby("agents"):
         middle = sorted(set(rows["agent"]), key=lambda i: (abs(2 * i - agents + 1), i))[0]
         rows = rows[(rows["agent"] == middle) & ~rows["protected"].astype(bool)]
         found += measure(rows.assign(hops=pd.to_numeric(rows["distance"], errors="coerce")))

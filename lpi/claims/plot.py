@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any, cast
 
 import matplotlib.style
 import numpy as np
@@ -53,7 +54,7 @@ def forest(table: pd.DataFrame) -> Figure:
         for ax in axes.ravel()[len(names) :]:
             ax.set_visible(False)
         handles = [
-            Line2D([], [], color=color, marker=marker, fillstyle=filling, linestyle="none", label=verdict)
+            Line2D([], [], color=color, marker=marker, fillstyle=cast(Any, filling), linestyle="none", label=verdict)
             for verdict, (color, marker, filling) in MARKS.items()
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=2)
@@ -87,7 +88,7 @@ def _draw(ax: Axes, parts: pd.DataFrame, name: str) -> None:
         color, marker, filling = MARKS[row["verdict"]]
         if np.isfinite(row["low"]) and np.isfinite(row["high"]):
             ax.plot([row["low"], row["high"]], [height, height], color=color, linewidth=1)
-        ax.plot(row["statistic"], height, color=color, marker=marker, fillstyle=filling, linestyle="none")
+        ax.plot(row["statistic"], height, color=color, marker=marker, fillstyle=cast(Any, filling), linestyle="none")
     for value in CLAIMS[name].marks:
         ax.axvline(value, color="0.4", linestyle="--", linewidth=0.7, zorder=0)
     ax.set_yticks(range(len(parts)), [_label(row) for row in parts.to_dict("records")], fontsize=5.5)

@@ -222,8 +222,11 @@ def run_job(design: Design, job: str, output: str | os.PathLike) -> None:
     jobs = design.jobs()
     if job not in jobs:
         raise ConfigError(f"job: {job!r} is not allowed; one of {next(iter(jobs))} ... {list(jobs)[-1]}")
+    from tqdm import tqdm
+
     rows: list[tuple] = []
-    for case, kappa in itertools.product(jobs[job], design.kappas):
+    cases = list(itertools.product(jobs[job], design.kappas))
+    for case, kappa in tqdm(cases, desc=job, unit="case", disable=None):  # None: on a terminal only
         rows += _runs(design, case, kappa)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

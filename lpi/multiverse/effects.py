@@ -108,7 +108,7 @@ def _fit(rows: pd.DataFrame, values: np.ndarray, design: Design) -> list[list[di
     half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
     shared = stats.t.ppf(1 - (1 - LEVEL) / 2 / len(terms), freedom) * error
     return [
-        [_described(term, *numbers, len(rows)) for term, *numbers in zip(terms, *columns, strict=True)]
+        [_described(term, *numbers, len(rows)) for term, *numbers in zip(terms, *columns, strict=True)]  # type: ignore[call-arg]
         for columns in zip(effect[1:].T, half[1:].T, shared[1:].T, strict=True)  # the constant is first
     ]
 
@@ -153,15 +153,15 @@ def _jackknife(matrix: np.ndarray, values: np.ndarray, cluster: np.ndarray):
     if len(groups) < 2 or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
         return None
     normal, right = matrix.T @ matrix, matrix.T @ values
-    without = []
+    left_out = []
     for group in groups:
         inside = cluster == group
         part = matrix[inside]
         left = normal - part.T @ part
         if np.linalg.matrix_rank(left, hermitian=True) < len(left):
             return None
-        without.append(np.linalg.solve(left, right - part.T @ values[inside]))
-    without = np.array(without)
+        left_out.append(np.linalg.solve(left, right - part.T @ values[inside]))
+    without = np.array(left_out)
     count = len(groups)
     error = np.sqrt((count - 1) / count * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
     return np.linalg.solve(normal, right).round(DIGITS), error.round(DIGITS), count - 1

@@ -8,7 +8,7 @@ from the tables, the verdicts from `lpi.claims`, the paper's parameters from `lp
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ KINDS = {
 """Kinds of errata and their headings."""
 
 
-def render(published: Published, errata: list[Mapping[str, Any]], template: str) -> str:
+def render(published: Published, errata: Sequence[Mapping[str, Any]], template: str) -> str:
     """A page as Markdown; an undefined name in the template is an error."""
     import jinja2
 
@@ -68,7 +68,7 @@ def read_errata(path: str | Path = ERRATA) -> list[dict[str, Any]]:
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
 
 
-def errata_text(errata: list[Mapping[str, Any]]) -> str:
+def errata_text(errata: Sequence[Mapping[str, Any]]) -> str:
     """The errata as Markdown, numbered through."""
     lines = [
         "# Misprints, contradictions and gaps of the paper",

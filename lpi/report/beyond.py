@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import pandas as pd
 
@@ -171,7 +172,7 @@ def elsewhere_verdict(published: Published, claim: str) -> str:
 
 def _contrasts(published: Published, claim: str) -> pd.DataFrame:
     """The differences in the share of the possible improvement that a study found on a claim."""
-    rows = published.contrasts
+    rows = cast(pd.DataFrame, published.contrasts)
     return rows[(rows["study"] == ELSEWHERE[claim]) & (rows["quantity"] == "closed")]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from lpi.experiment import GRID
 from lpi.multiverse.effects import read_effects, read_verdicts, text_of
 from lpi.report.coverage import COLUMNS as COVERAGE_COLUMNS
 from lpi.results import ResultsError
+from lpi.runs import JOURNAL, Run, runs, totals
 
 CONTRAST_COLUMNS = (
     "study",
@@ -37,7 +38,10 @@ CONTRAST_COLUMNS = (
 )
 PRICE_COLUMNS = ("agents", "variant", "kappa", "share", "seeds", "reached", "median", "budget", "best")
 BETWEEN_COLUMNS = ("study", "variant", "kappa", "quantity", "mean", "low", "high")
-MEASURED_COLUMNS = ("part", "jobs", "seconds", "wall_seconds", "megabytes")
+MEASURED_COLUMNS = (
+    *("part", "jobs", "seconds", "wall_seconds", "megabytes"),
+    *("cpu_seconds", "attempts", "failed", "cut_short"),
+)
 SUMMARY_COLUMNS = (
     "figure",
     "agents",
@@ -169,11 +173,12 @@ def load(folder: str | Path) -> Published:
 
 
 def measure(results: str | Path) -> pd.DataFrame:
-    """Jobs, seconds and megabytes on disk of each part of the workflow, with `MEASURED_COLUMNS`.
+    """Jobs, their time and their megabytes on disk, for each part of the workflow, with `MEASURED_COLUMNS`.
 
     From Snakemake's benchmark files in a results folder, each of which is written when its job ends.  `seconds` are
     those of all jobs together, `wall_seconds` the time in which at least one of them ran, so that pauses between
-    calls do not count.  The megabytes are those of the part's results, without logs.
+    calls do not count.  The megabytes are those of the part's results, without logs.  The other columns are of all
+    attempts (`lpi.runs`); without a journal the failed ones are not known and their numbers missing.
 
     Raises:
         ResultsError: a folder without benchmark files.
@@ -182,9 +187,8 @@ def measure(results: str | Path) -> pd.DataFrame:
     jobs: dict[str, list[tuple[float, float]]] = {}
     for path in sorted((results / "benchmarks").rglob("*.tsv")):
         words = path.relative_to(results / "benchmarks").with_suffix("").parts
-        part = next((name for name in ("multiverse", "studies", "theory") if name in words), "default")
         end = path.stat().st_mtime
-        jobs.setdefault(part, []).extend((end - seconds, end) for seconds in pd.read_csv(path, sep="\t")["s"])
+        jobs.setdefault(_part(words), []).extend((end - seconds, end) for seconds in pd.read_csv(path, sep="\t")["s"])
     if not jobs:
         raise ResultsError(f"{results}/benchmarks: no measured jobs; the workflow makes them")
     sizes = dict.fromkeys(jobs, 0)
@@ -193,12 +197,25 @@ def measure(results: str | Path) -> pd.DataFrame:
         if path.is_file() and top not in ("logs", "benchmarks", "package"):
             part = top if top in sizes else "default"
             sizes[part] = sizes.get(part, 0) + path.stat().st_size
+    attempts, journal = runs(results), (results / JOURNAL).is_file()
     rows = [
         (part, len(spans), round(math.fsum(end - start for start, end in spans), 1), round(_covered(spans), 1),
-         round(sizes[part] / 1e6, 1))
+         round(sizes[part] / 1e6, 1), *_spent([run for run in attempts if _part(Path(run.job).parts) == part], journal))
         for part, spans in jobs.items()
     ]  # fmt: skip
     return pd.DataFrame(sorted(rows), columns=list(MEASURED_COLUMNS))
+
+
+def _part(words: Sequence[str]) -> str:
+    """The part of the workflow that a job belongs to, by the words of its name."""
+    return next((name for name in ("multiverse", "studies", "theory") if name in words), "default")
+
+
+def _spent(attempts: list[Run], journal: bool) -> tuple[float | None, ...]:
+    """The processor's seconds of attempts, and how many there were, failed, and were cut short."""
+    found = totals(attempts)
+    known = [found[key] if journal else None for key in ("attempts", "failed", "cut short")]
+    return found["cpu_seconds"], *known
 
 
 def _covered(spans: list[tuple[float, float]]) -> float:
@@ -240,7 +257,9 @@ def _if_there(read, path: Path) -> pd.DataFrame | None:
 
 def _studies(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """Of the studies' text the questions, headings `## name: question`, and the items below each heading."""
-    questions, answers, name = {}, {}, ""
+    questions: dict[str, str] = {}
+    answers: dict[str, tuple[str, ...]] = {}
+    name = ""
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         if line.startswith("## "):
             name, _, question = line[3:].partition(": ")

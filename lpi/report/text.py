@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
+
+import pandas as pd
 
 from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED, VERDICTS, overall
 from lpi.claims.amendments import AMENDMENTS, changed
@@ -12,7 +14,7 @@ from lpi.claims.report import weakest
 from lpi.config import READINGS, SETTINGS
 from lpi.report import beyond
 from lpi.report.tables import BEST_MATCH, Published
-from lpi.report.words import COMMANDS, cost, letter, linked, not_run, number, plain, title, word
+from lpi.report.words import COMMANDS, cost, letter, linked, not_run, number, plain, title, total_cost, word
 
 SHOWN = ("as_printed", "working", BEST_MATCH)
 """Readings of the table of claims."""
@@ -120,7 +122,8 @@ def sayings(published: Published, names: Sequence[str]) -> str:
 
 def hardest(published: Published, claim: str) -> str:
     """The part of a claim that speaks most against it, under each reading that tests it, with its statistic."""
-    rows = published.claims[published.claims["claim"] == claim]
+    claims = cast(pd.DataFrame, published.claims)
+    rows = claims[claims["claim"] == claim]
     parts = {
         name: weakest(rows[rows["reading"] == name]) for name in published.readings if name in set(rows["reading"])
     }
@@ -168,7 +171,8 @@ def _main_finding(published: Published, found: Mapping[str, Sequence[str]]) -> l
     common = [words for key, words in GROUPS.items() if all(claim in found[key] for claim in MAIN)]
     if not common:
         return []
-    parts = published.claims[published.claims["claim"].isin(MAIN)]
+    claims = cast(pd.DataFrame, published.claims)
+    parts = claims[claims["claim"].isin(MAIN)]
     held = [
         f"{(rows['verdict'] == SUPPORTED).sum()} of {len(rows)} under `{reading}`"
         for reading in published.readings
@@ -240,7 +244,7 @@ def share(value: float) -> str:
 
 
 def regenerate_table(published: Published) -> str:
-    """Command, time and disk of each part."""
+    """Command, time and disk of each part, and the time of all."""
     lines = ["| part | command | time and disk |", "|---|---|---|"]
     names = {
         "default": "Figures, summary tables, claims, this report", "multiverse": "Multiverse",
@@ -250,6 +254,7 @@ def regenerate_table(published: Published) -> str:
         f"| {letter(part)}: {names[part]} | `{command}` | {cost(published, part)} |"
         for part, command in COMMANDS.items()
     ]
+    lines.append(f"| together, as far as measured | | {total_cost(published)} |")
     return "\n".join(lines)
 
 

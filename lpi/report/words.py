@@ -69,6 +69,24 @@ def cost(published: Published, part: str) -> str:
     return f"{clock or jobs}, {size(row['megabytes'])}"
 
 
+def total_cost(published: Published) -> str:
+    """What all parts took together, failed attempts too; of which parts these are not known."""
+    table = published.measured
+    if table is None:
+        return "not measured"
+    jobs = (
+        f"{table['jobs'].sum():.0f} jobs, {duration(table['seconds'].sum())} of jobs with one core each, of which "
+        f"{duration(table['cpu_seconds'].sum())} of the processor"
+    )
+    known = table[table["attempts"].notna()]
+    failed = (
+        f"; attempts of jobs: {known['attempts'].sum():.0f}, failed {known['failed'].sum():.0f}, "
+        f"cut short {known['cut_short'].sum():.0f}"
+    )
+    unknown = ", ".join(letter(part) for part in table.loc[table["attempts"].isna(), "part"])
+    return f"{jobs}{failed * (len(known) > 0)}" + f"; failed attempts were not yet counted in {unknown}" * bool(unknown)
+
+
 def duration(seconds: float) -> str:
     """Seconds in words."""
     if seconds < 120:

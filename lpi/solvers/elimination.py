@@ -31,7 +31,9 @@ class Elimination(NamedTuple):
 
 
 def elimination(
-    depends: Sequence[Sequence[int]], sizes: Sequence[int], present: Sequence[int] | None = None
+    depends: Sequence[Sequence[int]],
+    sizes: Sequence[int] | np.ndarray,
+    present: Sequence[int] | np.ndarray | None = None,
 ) -> Elimination:
     """Plan for averaging over v_0', v_1', ... where v_k' depends on the variables `depends[k]`.
 

@@ -78,7 +78,8 @@ def policy_iteration(
     """
     _check(tau, iterations, tolerance)
     model = JointModel(mdp, memory_limit, iterations)
-    policy, last, iterates = joint_policy(mdp, start), np.zeros((model.states, 2)), []
+    policy, last = joint_policy(mdp, start), np.zeros((model.states, 2))
+    iterates: list[Iterate] = []
     limit = tolerance * (1 - mdp.gamma)
     for _ in range(iterations):
         values, bound = evaluate(model, policy, tau, _INNER * tolerance, last)

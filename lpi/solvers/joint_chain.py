@@ -175,8 +175,8 @@ def _joint_index(component: Component, values_of, ranks_of, target, states) -> n
 
     Shape (joint values, joint ranks); members of `target` outside `ranks_of` have rank 0.
     """
-    ranks = [int(rank.max()) + 1 for rank in component.rank]
-    values, ranks = digits(values_of, component.values), digits(ranks_of, ranks)
+    counts = [int(rank.max()) + 1 for rank in component.rank]
+    values, ranks = digits(values_of, component.values), digits(ranks_of, counts)
     index = np.zeros((len(values), len(ranks)), dtype=np.int64)
     for j in target:
         value = values[:, list(values_of).index(j)]

@@ -309,7 +309,7 @@ def chosen_study(name: str, chosen: Mapping[str, Mapping[str, str]], kappa: int)
     return dataclasses.replace(study, variants={**study.variants, CHOSEN: {**_WORKING, **picked}})
 
 
-def environments() -> list[tuple[str, Settings, int]]:
+def environments() -> list[tuple[tuple, Settings, int]]:
     """Each different environment of the studies, by (agents, convention, rho), with the largest kappa used in it."""
     found: dict[tuple, tuple[Settings, int]] = {}
     for study in STUDIES.values():

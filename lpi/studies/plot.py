@@ -110,7 +110,7 @@ def _by_variant(ax: Axes, levels: pd.DataFrame, study: str, prefix: str, quantit
     ax.set_xlabel(label)
 
 
-def _points(ax: Axes, x, rows: pd.DataFrame, kappa: int, line: str = "none") -> None:
+def _points(ax: Axes, x, rows: pd.DataFrame, kappa: int, line: str | tuple = "none") -> None:
     style = look(kappa)
     errors = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
     ax.errorbar(

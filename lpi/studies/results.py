@@ -213,7 +213,8 @@ def choose(rows: pd.DataFrame) -> dict:
 
     `variants` is study -> kappa -> variant; `settings` says the same in words, for reports.
     """
-    variants, settings = {}, {}
+    variants: dict[str, dict] = {}
+    settings: dict[str, str] = {}
     for study, screening in SCREENINGS.items():
         score = scores(rows, screening)
         ends = last(rows[rows["study"] == screening]).groupby(["variant", "kappa"])["closed"].mean().unstack()

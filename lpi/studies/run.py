@@ -135,7 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run.add_argument("--chosen", type=Path, help="JSON that names the variants of the screenings to confirm")
     run.set_defaults(table=lambda options: rows(options.study, options.kappa, _chosen(options.chosen)))
     for name, table in (("floors", floors), ("visits", visits)):
-        commands.add_parser(name, help=table.__doc__.splitlines()[0]).set_defaults(table=lambda options, t=table: t())
+        commands.add_parser(name, help=(table.__doc__ or "").splitlines()[0]).set_defaults(
+            table=lambda options, t=table: t()
+        )
     for command in commands.choices.values():
         command.add_argument("--output", type=Path, required=True)
     options = parser.parse_args(arguments)

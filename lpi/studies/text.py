@@ -267,7 +267,9 @@ def _outcomes(prices: pd.DataFrame) -> list[str]:
     lines = []
     for (agents, share), part in prices.groupby(["agents", "share"]):
         wide = part.pivot(index="kappa", columns="variant", values="median")
-        saved, only, never, slower = [], [], [], []
+        saved, only = [], []
+        never: list[str] = []
+        slower: list[str] = []
         for row in wide.itertuples():
             mine, other = getattr(row, CHOSEN), row.working
             if not np.isfinite(mine):

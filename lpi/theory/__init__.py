@@ -56,7 +56,7 @@ def policy_influence(mdp: NetworkedMDP, policy: LocalPolicy | Sequence[np.ndarra
     return influence
 
 
-def q_influence(mdp: NetworkedMDP, q: Sequence[np.ndarray]) -> np.ndarray:
+def q_influence(mdp: NetworkedMDP, q: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Z^Q of Definition 4, shape (n, n), for Q_i(s, a) of shape (joint states, joint actions) per agent."""
     n = mdp.agents
     influence = np.zeros((n, n))
@@ -117,7 +117,7 @@ def regularity(policy: LocalPolicy | Sequence[np.ndarray]) -> float:
         return max(float(np.log(table.max(axis=-1) / table.min(axis=-1)).max()) for table in tables)
 
 
-def truncate_q(mdp: NetworkedMDP, q: Sequence[np.ndarray], beta: int) -> list[np.ndarray]:
+def truncate_q(mdp: NetworkedMDP, q: Sequence[np.ndarray] | np.ndarray, beta: int) -> list[np.ndarray]:
     """(9) with equal weights, per agent, on all joint states and actions (constant in what lies beyond beta hops)."""
     n, truncated = mdp.agents, []
     for table, members in zip(q, mdp.network.neighbourhoods(beta), strict=True):

@@ -317,7 +317,7 @@ def theorem_2(problem: Problem, rng: np.random.Generator, form: str, loops: int 
 def local_improvement(problem: Problem, estimates, tau: float, kappa: int, updates: int) -> list[np.ndarray]:
     """(11) and (12) with eta = 1 / tau from the uniform policy, defaults 0, on all joint states."""
     mdp, n = problem.mdp, problem.mdp.agents
-    states = np.indices(mdp.states).reshape(n, -1)
+    states = np.indices(tuple(mdp.states)).reshape(n, -1)
     policy = uniform_policy(mdp)
     aggregated, extended = [], []
     for i, members in enumerate(mdp.network.neighbourhoods(kappa)):

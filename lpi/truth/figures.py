@@ -40,7 +40,8 @@ class Tone(NamedTuple):
 
 _DASHES = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1.2, 1.2)))
 CONVENTION_TONES = [
-    Tone(*tone) for tone in zip(("#000000", "#E69F00", "#009E73", "#CC79A7"), "osD^", _DASHES, strict=True)
+    Tone(color, marker, line)  # type: ignore[arg-type]
+    for color, marker, line in zip(("#000000", "#E69F00", "#009E73", "#CC79A7"), "osD^", _DASHES, strict=True)
 ]
 # Light to dark, so that the order of p_eff is seen in grey too.
 EFFICACY_COLORS = LinearSegmentedColormap.from_list("p_eff", ["#F0A000", "#E0602B", "#B8295F", "#6A1E7A", "#1B1044"])

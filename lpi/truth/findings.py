@@ -91,7 +91,8 @@ def _simulated(table: pd.DataFrame) -> str:
 
 def _closing(table: pd.DataFrame) -> str:
     """Which kappa is nearest to the optimum, by panel, and whether the optimality gap shrinks with every step of kappa."""
-    nearest, shrinking, panels = {}, 0, 0
+    shrinking, panels = 0, 0
+    nearest: dict[int, int] = {}
     for _, rows in table.dropna(subset=["gap_median"]).groupby(["agents", "tau"]):
         medians = rows.sort_values("kappa")["gap_median"].to_numpy()
         best = int(rows.sort_values("gap_median")["kappa"].iloc[0])

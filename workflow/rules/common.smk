@@ -15,14 +15,17 @@ from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
+from lpi.progress import watch
 from lpi.provenance import package_files
+from lpi.runs import TIMEFORMAT
+from lpi.runs import watch as keep_journal
 from lpi.stale_locks import release
 from lpi.studies.design import CHOSEN, FACTORS, STUDIES
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
     "train": [
-        *["cli", "memory", "spreading", "epidemic", "algorithm", "least_squares"],
+        *["cli", "progress", "memory", "spreading", "epidemic", "algorithm", "least_squares"],
         *["solvers.joint_values", "simulation", "reference", "results"],
     ],
     "reference": ["cli", "spreading", "epidemic", "reference"],
@@ -41,6 +44,7 @@ COMMANDS = {
     "verify": ["verify"],
     "report": ["report.__main__"],
     "gallery": ["gallery"],
+    "crate": ["crate"],
     "studies_run": [
         *["studies.run", "spreading", "algorithm", "least_squares", "simulation"],
         *["solvers.local_optimum", "studies.td_limit", "results"],
@@ -416,13 +420,13 @@ for function in [value for value in globals().values() if inspect.isfunction(val
 
 # A job has one core: the libraries beneath it must not start a thread for each core of the machine.  `python` is this
 # interpreter, whether or not its virtual environment is activated; with --sdm it is that of the job's environment.
-# None of this belongs in params: a job need not run again because of it.
+# None of this belongs in params: a job need not run again because of it.  Each command leaves its CPU time in the log.
 # Memory that the exact evaluation gives back is kept: to get it from the system again takes a tenth of its time (glibc).
 ENVIRONMENT = (
     "export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1"
     " MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000"
-    f" {LIMIT_VARIABLE}={EXPERIMENT.memory_limit_gb}; "
+    f" {LIMIT_VARIABLE}={EXPERIMENT.memory_limit_gb}; TIMEFORMAT={shlex.quote(TIMEFORMAT)}; "
 )
-INTERPRETER = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
-THIS_PYTHON = f'python() {{{{ {INTERPRETER} "$@"; }}}}; '
-shell.prefix(ENVIRONMENT if workflow.deployment_settings.deployment_method else ENVIRONMENT + THIS_PYTHON)
+THIS_PYTHON = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
+INTERPRETER = "command python" if workflow.deployment_settings.deployment_method else THIS_PYTHON
+shell.prefix(f'{ENVIRONMENT}python() {{{{ time {INTERPRETER} "$@"; }}}}; ')

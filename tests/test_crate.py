@@ -1,0 +1,90 @@
+"""The published results as an RO-Crate."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from rocrate.rocrate import ROCrate
+
+from lpi import crate, runs
+
+ROOT = Path(__file__).parents[1]
+FOUND = [
+    runs.Run("theory/theory", "failed", "2026-11-25T08:00:00.000+00:00", 2.0, 1.5, None),
+    runs.Run("theory/theory", "finished", "2026-11-25T09:00:00.000+00:00", 5.0, 4.0, 100.0),
+    runs.Run("best_local/success_success_n3_tau0.05", "finished", "2026-11-25T09:00:00.000+00:00", 5.0, 4.0, 100.0),
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(ROOT / "figures/theory", tmp_path / "theory")
+    return tmp_path
+
+
+@pytest.fixture
+def written(folder):
+    (folder / crate.NAME).write_text(json.dumps(crate.build(folder, FOUND)), encoding="utf-8")
+    return ROCrate(folder)
+
+
+def test_a_reader_of_crates_finds_each_file_with_its_digest(written, folder):
+    files = {entity.id: entity for entity in written.get_by_type("File")}
+    there = {path.relative_to(folder).as_posix() for path in (folder / "theory").rglob("*") if path.is_file()}
+    assert set(files) == there
+    content = (folder / "theory/theory.csv").read_bytes()
+    assert files["theory/theory.csv"]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert written.dereference("./")["license"].id == crate.LICENCE
+
+
+def test_the_action_names_configuration_software_machine_and_time(written):
+    action = written.dereference("#theory")
+    record = json.loads((ROOT / "figures/theory/provenance.json").read_text(encoding="utf-8"))["published_with"]
+    assert action["instrument"]["version"] == record["commit"]
+    assert all(one["url"] for one in written.get_by_type("SoftwareApplication"))  # as RO-Crate 1.2 requires
+    libraries = {one["name"]: one["version"] for one in action["instrument"]["softwareRequirements"]}
+    assert libraries == record["versions"]
+    assert action["object"].id == "theory/provenance.json" and action["result"].id == "theory/"
+    assert action["startTime"] == "2026-11-25T08:00:00.000+00:00"
+    assert action["endTime"] == "2026-11-25T09:00:05.000+00:00"
+    values = {one["name"]: one["value"] for one in action["additionalProperty"]}
+    assert values.pop("machine") == crate.machine()
+    assert values == {"attempts": 2, "failed": 1, "cut short": 0, "seconds": 7.0, "cpu_seconds": 5.5}
+
+
+def test_a_failed_attempt_is_an_action_of_its_own(written):
+    (failed,) = [one for one in written.get_by_type("CreateAction") if one["actionStatus"] == crate.FAILED]
+    assert (failed["name"], failed["error"]) == ("theory/theory", "failed")
+    assert failed["endTime"] == "2026-11-25T08:00:02.000+00:00"
+    value = failed["additionalProperty"]
+    assert (value["name"], value["value"], value["unitCode"]) == ("cpu_seconds", 1.5, "SEC")
+
+
+def test_jobs_belong_to_the_set_that_they_are_named_after():
+    assert len(crate.of_set(FOUND, "theory")) == 2 and len(crate.of_set(FOUND, "locality")) == 1
+    assert crate.of_set(FOUND, "working") == []
+
+
+def test_the_command_without_a_journal_leaves_times_out(folder):
+    crate.main(["--figures", str(folder), "--results", str(folder / "none")])
+    text = (folder / crate.NAME).read_text(encoding="utf-8")
+    assert str(folder) not in text and "startTime" not in text
+    assert not (folder / crate.RUNS).exists()
+
+
+def test_the_command_writes_failed_attempts_too(folder, monkeypatch):
+    monkeypatch.setattr(crate, "runs", lambda results: FOUND)
+    crate.main(["--figures", str(folder)])
+    rows = (folder / crate.RUNS).read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "job,status,began,seconds,cpu_seconds,megabytes"
+    assert rows[1] == "theory/theory,failed,2026-11-25T08:00:00.000+00:00,2.0,1.5," and len(rows) == 4
+    assert "report/runs.csv" in (folder / crate.NAME).read_text(encoding="utf-8")
+
+
+def test_a_folder_without_results_is_one_line_and_nothing_written(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        crate.main(["--figures", str(tmp_path)])
+    assert stop.value.code == 2 and "no published results" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
