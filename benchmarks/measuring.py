@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-SOURCES = ("workflow", "profiles", "config", "notebooks", "lpi", "figures", "docs", "constraints.txt")
+SOURCES = ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi", "figures", "docs", "constraints.txt")
 """What the workflow reads."""
 
 

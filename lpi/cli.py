@@ -384,7 +384,7 @@ def check_outputs(inputs: Iterable[Path] = (), **outputs: Path | Sequence[Path] 
             raise ConfigError(f"{option}: {str(path)!r} is not allowed; a file other than {other}, which this is")
         taken[os.path.realpath(path)] = f"--{option}"
         # a device or a pipe would be replaced by a file
-        if not path.parent.is_dir() or (path.exists() and not path.is_file()):
+        if not os.path.isdir(path.parent) or (os.path.exists(path) and not os.path.isfile(path)):
             raise ConfigError(f"{option}: {str(path)!r} is not allowed; a file in a folder that exists")
         try:
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"):

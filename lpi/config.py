@@ -21,6 +21,8 @@ _LARGEST = sys.float_info.max  # not math.isfinite, which fails on integers beyo
 
 LOCAL_STATES, LOCAL_ACTIONS = 4, 2  # of the spreading process
 LARGEST_SEED = 2**32 - 1
+LARGEST_NETWORK = 10_000
+"""Agents: ten times what has been measured; with a few digits too many, building the network would never end."""
 SPREADING = "spreading"
 _PYTHON = re.compile(r"[^{}<>\"'\x00-\x1f]*[^{}<>\"'\x00-\x1f/]\.py")
 
@@ -55,7 +57,7 @@ class EnvironmentConfig(_Checked):
     graph: str = _setting(
         "line", "Family of the network, or a file of its edges.", "6.1: a line graph", "file", of=GRAPHS
     )
-    agents: int = _setting(8, "Number of agents n.", "6.2: 5, 8, 10, 15", "integer", low=1)
+    agents: int = _setting(8, "Number of agents n.", "6.2: 5, 8, 10, 15", "integer", low=1, high=LARGEST_NETWORK)
     p1: float = _setting(0.6, "Parameter of the spread's transition.", "6.1", "number", low=0, high=1)
     p2: float = _setting(0.7, "Parameter of the protection's transition.", "6.1", "number", low=0, high=1)
     p_eff: float = _setting(0.4, "Probability that action 1 protects.", "6.1", "number", low=0, high=1)
@@ -340,7 +342,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set: {text!r} is not allowed; key=value")
     try:
         parsed = json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, thousands of digits, thousands of brackets
         parsed = {"None": None, "none": None}.get(value, value)
     return key.strip(), parsed
 

@@ -48,9 +48,9 @@ def read_edges(path: str, agents: int) -> list[tuple[int, int]]:
 
 def _lines(path: str) -> list[str]:
     """The file's lines, without remarks and the space around them."""
-    if not Path(path).is_file():
-        raise _refused(path, "there is no such file", "a file of edges, relative to the present folder")
     try:
+        if not Path(path).is_file():
+            raise _refused(path, "there is no such file", "a file of edges, relative to the present folder")
         with open(path, "rb") as file:
             content = file.read(LARGEST_FILE + 1)
         text = content.decode("utf-8")

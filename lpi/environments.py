@@ -45,7 +45,11 @@ def find(name: str) -> Environment:
     """
     if name in SHIPPED:
         return importlib.import_module(SHIPPED[name]).ENVIRONMENT
-    if not Path(name).is_file():
+    try:
+        exists = Path(name).is_file()
+    except OSError as error:  # a name too long for any file
+        raise ConfigError(f"environment: {name!r} is not allowed, {error.strerror}; a Python file") from error
+    if not exists:
         raise ConfigError(f"environment: {name!r} is not allowed, there is no such file; a Python file")
     try:
         found = runpy.run_path(name).get("ENVIRONMENT")

@@ -51,7 +51,7 @@ GRID = {"agents": "figures.<figure>.agents", "kappa": "kappas", "tau": "figures.
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 RESERVED = (
-    *("logs", "package", "benchmarks", "quick", "notebooks", "report"),
+    *("logs", "package", "benchmarks", "quick", "notebooks", "report", "verify"),
     *("locality", "acting", "theory", "multiverse", "studies", "scaling", "baseline"),
 )
 """Folders in the results folder, beside those of the readings."""
@@ -110,6 +110,11 @@ KEYS = {
         "{agents: an integer, tau: a number, p_eff: a list of different numbers}",
         {"agents": 9, "tau": 0.05, "p_eff": [0.1, 0.3, 0.4, 0.5, 0.7, 0.9]},
     ),
+    "verify": Key(
+        "Panels that the target verify trains anew and holds against the committed tables.",
+        "{agents: list, taus: list}, each of the panels one of a figure",
+        {"agents": [5], "taus": [0.05]},
+    ),
     "settings": Key("Settings for all readings, over what the readings say.", "a mapping from settings to values", {}),
     "multiverse": Key(
         "File with the design of the multiverse, which the target multiverse runs.",
@@ -148,6 +153,7 @@ class Experiment:
     figures: Mapping[str, Panels]
     locality: Panels
     acting: Acting
+    verify: Panels
     settings: Mapping[str, Any]
     multiverse: str
     results_folder: str
@@ -164,6 +170,19 @@ class Experiment:
         """Every (n, tau) that some figure shows, each once."""
         panels = [(n, tau) for figure in self.figures.values() for n in figure.agents for tau in figure.taus]
         return tuple(dict.fromkeys(panels))
+
+    @cached_property
+    def verified(self) -> tuple[tuple[int, float], ...]:
+        """Every (n, tau) of the key verify; asked only by its target, so that other grids need not name it.
+
+        Raises:
+            ConfigError: one that no figure shows.
+        """
+        panels = tuple((n, tau) for n in self.verify.agents for tau in self.verify.taus)
+        for panel in panels:
+            if panel not in self.panels:
+                raise refused("verify", self.verify._asdict(), f"panels of a figure, which (n, tau) = {panel} is not")
+        return panels
 
     @cached_property
     def batches(self) -> dict[str, tuple[int, ...]]:
@@ -284,6 +303,7 @@ def load(config: Mapping[str, Any]) -> Experiment:
         figures=_figures(values["figures"]),
         locality=_panels("locality", values["locality"]),
         acting=_acting(values["acting"]),
+        verify=_panels("verify", values["verify"]),
         settings=_settings("settings", values["settings"]),
         multiverse=_folder("multiverse", values["multiverse"]),
         results_folder=_folder("results_folder", values["results_folder"]),

@@ -63,7 +63,7 @@ def read_parameters(path: str | os.PathLike) -> dict[str, Any]:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise NotebookError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotebookError(f"{path}: not a JSON file: {error}") from error
     if not isinstance(values, dict):
         raise NotebookError(f"{path}: {values!r} is not allowed; a JSON object of parameter names and values")

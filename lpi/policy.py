@@ -69,9 +69,12 @@ class LocalPolicy:
         try:
             with np.load(path, allow_pickle=False) as file:
                 names = sorted(name for name in file.files if name.startswith("table_"))
-                if "kappa" not in file.files or file["kappa"].shape != ():
+                if "kappa" not in file.files or file["kappa"].shape != () or file["kappa"].dtype.kind not in "iu":
                     raise ValueError("no kappa")
-                kappa, tables = int(file["kappa"]), [np.asarray(file[name], dtype=float) for name in names]
+                kappa, tables = int(file["kappa"]), [file[name] for name in names]
+                for name, table in zip(names, tables, strict=True):
+                    if table.dtype.kind != "f":  # numpy would read numbers from text and drop imaginary parts
+                        raise ValueError(f"{name} holds {table.dtype}, not floating-point numbers")
         except (FileNotFoundError, IsADirectoryError, PermissionError):
             raise
         except Exception as error:  # a damaged archive fails in many ways, not all of them documented

@@ -15,7 +15,7 @@ from typing import Any
 from lpi.results import atomic_write
 
 PACKAGE = Path(__file__).parent
-MAKERS = ("lpi", "notebooks", "workflow", "config", "constraints.txt")
+MAKERS = ("lpi", "notebooks", "workflow", "Snakefile", "config", "constraints.txt")
 """What results are made from; a change in anything else does not make a commit's results doubtful."""
 
 NOTEBOOKS = (".html", ".ipynb")

@@ -133,6 +133,7 @@ def _keys() -> dict[str, dict[str, Any]]:
         "figures": _object({figure: {**panels, "required": list(Panels._fields)} for figure in FIGURES}),
         "locality": {**_object({field: lists[field] for field in Panels._fields}), "required": list(Panels._fields)},
         "acting": {**_object(acting), "required": list(Acting._fields)},
+        "verify": {**_object({field: lists[field] for field in Panels._fields}), "required": list(Panels._fields)},
         "settings": settings,
         "multiverse": folder,
         "results_folder": folder,

@@ -213,7 +213,7 @@ def read_figures(path: str | os.PathLike) -> dict[str, dict[str, Any]]:
         figures = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: not a JSON file: {error}") from error
     shape = '{"figure1": {"agents": [8], "taus": [0.05], "quantity": "reported"}, ...}'
     if not isinstance(figures, dict) or not all(isinstance(figure, dict) for figure in figures.values()):

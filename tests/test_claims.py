@@ -169,6 +169,11 @@ def test_flat_curves_have_no_rate():
     assert verdict("similar_rates", flat) == UNTESTED
 
 
+def test_no_drop_is_no_slight_drop():
+    found = claims.evaluate(table(RISING, SAME, panels=SIZES[1:2]), claims=["kappa3_slightly"])
+    assert list(found["verdict"]) == [CONTRADICTED, SUPPORTED]
+
+
 def test_runs_that_still_rise_have_no_rate():
     slow = table(EQUAL, (200,) * 4, noise=0.001)  # a straight line over these loops
     found = claims.evaluate(slow, claims=["rate_own", "similar_rates"])

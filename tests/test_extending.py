@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
+SOURCES = ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
 FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECTIONS = dict(
     part.partition("\n")[::2] for part in (ROOT / "docs/extending.md").read_text(encoding="utf-8").split("\n## ")[1:]

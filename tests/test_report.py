@@ -321,7 +321,7 @@ def test_an_undefined_name_is_an_error(committed, errata):
 )
 def test_a_claim_that_a_study_tests_is_judged_by_the_rule_of_the_claim(folder, mean, half, verdict):
     (folder / "studies").mkdir()
-    rows = [("defaults", "a", "b", kappa, "closed", 10, 0.0, -1e-9, 1e-9) for kappa in (0, 1)]
+    rows = [("defaults", "a", "b", kappa, "closed", 10, 0.0, *(-1e-9, 1e-9) * 2) for kappa in (0, 1)]
     rows.append(("defaults", "a", "b", 2, "closed", 10, mean, mean - half, mean + half, mean - half, mean + half))
     columns = list(report_tables.CONTRAST_COLUMNS)
     names = ["study", "first", "second", "kappa", "quantity", "seeds", "mean", "low", "high", "wide_low", "wide_high"]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
+SOURCES = ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
 TINY = {
     "readings": ["mine"],
     "custom_readings": {"mine": {"inner_start": "carried", "q_start": "optimistic", "episode_length": 10}},
@@ -26,7 +26,7 @@ TINY = {
 }
 FOLLOWING = {
     "point": 1, "curves": 1, "figure": 1, "summary": 1, "optimality_gap": 1, "claims": 1, "claims_notebook": 1,
-    "publish": 1, "report": 1, "publish_report": 1,
+    "publish": 1, "report": 1, "publish_report": 1, "gallery": 1,
 }  # fmt: skip
 """The jobs that follow any training."""
 OPTIMA = {"optimum": 1, "optima": 1}
@@ -109,12 +109,26 @@ def test_everything_is_made(finished):
     expected = {f"figures/mine/{name}" for name in published} | {f"figures/theory/{name}" for name in theory}
     means = [f"{one}_{two}.csv" for one in ("failure", "success") for two in ("failure", "success")]
     expected |= {f"figures/{truth}/{name}" for truth in ("locality", "acting") for name in (*means, "provenance.json")}
+    expected |= {"figures/index.html"}
     assert {name for name in names if name.startswith("figures/")} == expected
-    for page in ("replication-report.md", "claims.md"):
+    for page in ("replication-report.md", "claims.md", "artifact.md"):
         report = (finished.folder / "results/report" / page).read_bytes()
         assert (finished.folder / "docs" / page).read_bytes() == report
     rows = (finished.folder / f"{run}.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + 3 and rows[1].startswith("mine,ring,3,0,0,0.05,0,0,")
+
+
+def test_the_report_of_snakemake_shows_figures_tables_and_notebooks(finished, tmp_path):
+    done = finished.snakemake("--report", str(tmp_path / "report.html"))
+    assert done.returncode == 0, done.stderr
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    names = set(re.findall(r'"name": ?"([^"]*)"', report))
+    shown = {f"{name}.png" for name in ("figure2", "figure4", "figure5", "figure6", "claims", "theory")}
+    shown |= {f"{name}.csv" for name in ("summary", "optima", "claims", "theory")}
+    shown |= {f"{name}.html" for name in ("figure2", "optimality_gap", "summary", "claims", "theory")}
+    assert shown <= names
+    assert "Figure 2 of the paper" in report and "behind each figure is a page" in report
+    assert not re.search(r'(src|href)="https?://', report)
 
 
 def test_each_job_has_a_log_and_a_benchmark(finished):
@@ -123,7 +137,7 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
         return {path.relative_to(top).with_suffix("") for path in top.rglob(f"*{suffix}")}
 
     jobs_of = FOLLOWING | OPTIMA | SHARED | THEORY
-    assert len(jobs("logs", ".log")) == 13 + 1 + sum(jobs_of.values())
+    assert len(jobs("logs", ".log")) == 14 + 1 + sum(jobs_of.values())
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
 
 

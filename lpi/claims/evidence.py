@@ -183,7 +183,7 @@ SLIGHTLY = 0.5
 
 
 def slight_drop(data: Data, points: Iterable[Point]) -> list[Sample | Missing]:
-    """By how much the drop from κ = 1 to 3 stays below `SLIGHTLY` of the rise from 0 to 2 (unregularised), by seed."""
+    """The drop from κ = 1 to 3 (unregularised), and by how much it stays below `SLIGHTLY` of the rise from 0 to 2, by seed."""
     found: list[Sample | Missing] = []
     for point in points:
         part, needed = _pair(1, 3), (0, 1, 2, 3)
@@ -194,7 +194,8 @@ def slight_drop(data: Data, points: Iterable[Point]) -> list[Sample | Missing]:
         ends = [_ends(data.runs[(*point, kappa)], "unregularized") for kappa in needed]
         common = sorted(set.intersection(*(set(values) for values in ends)))
         nil, one, two, three = (np.array([values[seed] for seed in common]) for values in ends)
-        found.append(Sample(*point, part, SLIGHTLY * (two - nil) - (one - three), "reward"))
+        found.append(Sample(*point, f"{part}, a drop", one - three, "reward"))
+        found.append(Sample(*point, f"{part}, a slight one", SLIGHTLY * (two - nil) - (one - three), "reward"))
     return found
 
 

@@ -24,6 +24,7 @@ from lpi.results import atomic_write
 TEMPLATES = {
     "docs/replication-report.md": "workflow/report/replication-report.md.j2",
     "docs/claims.md": "workflow/report/claims.md.j2",
+    "docs/artifact.md": "workflow/report/artifact.md.j2",
 }
 """Pages and what they are rendered from."""
 ERRATA = "workflow/report/errata.yaml"

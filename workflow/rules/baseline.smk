@@ -67,7 +67,9 @@ rule baseline_report:
         screen=expand("<results>/baseline/screen_kappa{kappa}.csv", kappa=BASELINE_KAPPAS),
         result=expand("<results>/baseline/result_kappa{kappa}.csv", kappa=BASELINE_KAPPAS),
     output:
-        multiext("<results>/baseline/report/baseline", ".md", ".csv", ".pdf", ".png"),
+        "<results>/baseline/report/baseline.md",
+        shown("<results>/baseline/report/baseline.csv", "Tables", "baseline", "baseline", table="baseline"),
+        drawings("<results>/baseline/report", {"baseline": "LPI and actor-critic"}, "baseline", "baseline"),
     log:
         "<results>/logs/baseline/report.log",
     benchmark:

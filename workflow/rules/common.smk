@@ -16,6 +16,7 @@ from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.provenance import package_files
+from lpi.stale_locks import release
 from lpi.studies.design import CHOSEN, FACTORS, STUDIES
 
 # Modules behind each command, beside what they import themselves.
@@ -37,7 +38,9 @@ COMMANDS = {
     "theory_notebook": ["cli", "notebook", "plotting", "theory.report"],
     "scaling_notebook": ["cli", "notebook", "plotting", "scaling"],
     "claims": ["claims.judge"],
+    "verify": ["verify"],
     "report": ["report.__main__"],
+    "gallery": ["gallery"],
     "studies_run": [
         *["studies.run", "spreading", "algorithm", "least_squares", "simulation"],
         *["solvers.local_optimum", "studies.td_limit", "results"],
@@ -70,7 +73,7 @@ def checked_experiment(config):
     try:
         return load(config)
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
 
 
 def checked_multiverse(path):
@@ -78,7 +81,13 @@ def checked_multiverse(path):
     try:
         return load_multiverse(path)
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
+
+
+def refuse_config(error):
+    """One line and exit status 2, as `lpi` ends on bad input; what PyYAML says of a broken file has several lines."""
+    print(f"config: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 def source_files(wildcards):
@@ -222,6 +231,19 @@ def notebook_parameters(notebook, reading):
     return json.dumps(EXPERIMENT.notebook_parameters(notebook, reading, EXPERIMENT.results_folder))
 
 
+def shown(path, category, caption, subcategory=None, **labels):
+    """An output that `snakemake --report` shows, with a caption from workflow/report."""
+    return report(path, category=category, subcategory=subcategory, labels=labels, caption=f"../report/{caption}.rst")
+
+
+def drawings(folder, names, caption, subcategory):
+    """The PNG of each figure, shown, and its PDF; from names to titles."""
+    png = [
+        shown(f"{folder}/{name}.png", "Figures", caption, subcategory, figure=title) for name, title in names.items()
+    ]
+    return [*(f"{folder}/{name}.pdf" for name in names), *png]
+
+
 def theory_settings():
     """What the theory table is made for: settings off their defaults, but for what tells the two conventions apart."""
     return {
@@ -307,6 +329,27 @@ def truth_configuration(wildcards):
     return json.dumps({"settings": EXPERIMENT.environment_assignments(), wildcards.truth: grid})
 
 
+def verified_panels():
+    """The panels that the target verify trains anew; a mistake ends the program with one line, before any job."""
+    try:
+        return EXPERIMENT.verified
+    except ConfigError as error:
+        sys.exit(f"config: {error}")
+
+
+def verified_runs(wildcards):
+    """The runs that are held against the committed tables."""
+    run = "<results>/verify/{reading}/n{panel[0]}_kappa{kappa}_tau{panel[1]}_seed{seed}.csv"
+    grid = dict(reading=EXPERIMENT.readings, panel=verified_panels(), kappa=EXPERIMENT.kappas, seed=EXPERIMENT.seeds)
+    return expand(run, **grid)
+
+
+def verified_optima(wildcards):
+    """The optima that are held against the committed tables."""
+    optimum = "<results>/verify/{reading}/optimum_n{panel[0]}_tau{panel[1]}.csv"
+    return expand(optimum, reading=EXPERIMENT.readings, panel=verified_panels())
+
+
 def quoted_tables(wildcards):
     """Digests of the tables that the report quotes and this workflow's default target does not make.
 
@@ -319,10 +362,17 @@ def quoted_tables(wildcards):
     return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
 
 
+def published_elsewhere(wildcards):
+    """Folders of figures that this workflow's default target does not make: the gallery shows them too."""
+    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory"}
+    folders = {path.parent.name for path in Path(EXPERIMENT.figures_folder).glob("*/provenance.json")}
+    return sorted(folders - made)
+
+
 def report_files():
     """Where the report goes: into docs only from the folder of figures that is committed."""
-    published = ["docs/replication-report.md", "docs/claims.md"] if EXPERIMENT.figures_folder == "figures" else []
-    return ["<results>/report/replication-report.md", "<results>/report/claims.md", *published]
+    folders = ["<results>/report", *(["docs"] if EXPERIMENT.figures_folder == "figures" else [])]
+    return [f"{folder}/{page}.md" for folder in folders for page in ("replication-report", "claims", "artifact")]
 
 
 def multiverse_fingerprint(wildcards):
@@ -368,6 +418,9 @@ MULTIVERSE = checked_multiverse(MULTIVERSE_FILE)
 MULTIVERSE_AGENTS = [block.agents for block in MULTIVERSE.blocks]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 TRAINING = training_rules()
+
+# Held as long as this call lives: the locks that a killed one left do not stop the next.
+ALIVE = release(".snakemake") if workflow.is_main_process else None
 
 # Snakemake asks for the arguments of these functions several times a job.
 for function in [value for value in globals().values() if inspect.isfunction(value)]:

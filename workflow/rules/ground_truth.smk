@@ -24,7 +24,7 @@ rule optima:
         package="<results>/package/optima.txt",
         points=[f"<results>/{{reading}}/optima/n{agents}_tau{tau}.csv" for agents, tau in EXPERIMENT.panels],
     output:
-        "<results>/{reading}/optima.csv",
+        shown("<results>/{reading}/optima.csv", "Tables", "optima", "{reading}", table="optima"),
     log:
         "<results>/logs/optima/{reading}.log",
     benchmark:
@@ -114,7 +114,7 @@ rule claims:
         curves="<results>/{reading}/curves.csv",
         optima="<results>/{reading}/optima.csv",
     output:
-        "<results>/{reading}/claims.csv",
+        shown("<results>/{reading}/claims.csv", "Tables", "claims", "{reading}", table="claims"),
     log:
         "<results>/logs/claims/{reading}.log",
     benchmark:

@@ -54,7 +54,7 @@ rule multiverse_effects:
         verdicts=expand("<results>/multiverse/verdicts_n{agents}.csv", agents=MULTIVERSE_AGENTS),
     output:
         joined="<results>/multiverse/verdicts.csv",
-        effects="<results>/multiverse/effects.csv",
+        effects=shown("<results>/multiverse/effects.csv", "Tables", "multiverse", "multiverse", table="effects"),
         best="<results>/multiverse/best_match.json",
     log:
         "<results>/logs/multiverse/effects.log",
@@ -82,12 +82,18 @@ rule multiverse_notebook:
     output:
         parameters="<results>/multiverse/notebooks/multiverse.parameters.json",
         executed="<results>/multiverse/notebooks/multiverse.ipynb",
-        html="<results>/multiverse/notebooks/multiverse.html",
-        figures=expand(
-            "<results>/multiverse/notebooks/{figure}_n{agents}.{kind}",
-            figure=["specification", "effects"],
-            agents=MULTIVERSE_AGENTS,
-            kind=["pdf", "png"],
+        html=shown(
+            "<results>/multiverse/notebooks/multiverse.html",
+            "Notebooks",
+            "multiverse",
+            "multiverse",
+            notebook="multiverse",
+        ),
+        figures=drawings(
+            "<results>/multiverse/notebooks",
+            {f"{name}_n{n}": f"{name}, n = {n}" for name in ["specification", "effects"] for n in MULTIVERSE_AGENTS},
+            "multiverse",
+            "multiverse",
         ),
     log:
         "<results>/logs/multiverse/notebook.log",

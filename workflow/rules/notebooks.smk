@@ -6,9 +6,11 @@ rule figure:
     output:
         parameters="<results>/{reading}/notebooks/{figure}.parameters.json",
         executed="<results>/{reading}/notebooks/{figure}.ipynb",
-        html="<results>/{reading}/notebooks/{figure}.html",
+        html=shown(
+            "<results>/{reading}/notebooks/{figure}.html", "Notebooks", "notebook", "{reading}", notebook="{figure}"
+        ),
         pdf="<results>/{reading}/notebooks/{figure}.pdf",
-        png="<results>/{reading}/notebooks/{figure}.png",
+        png=shown("<results>/{reading}/notebooks/{figure}.png", "Figures", "figure", "{reading}", figure="{figure}"),
     log:
         "<results>/logs/notebooks/{reading}/{figure}.log",
     benchmark:
@@ -35,8 +37,10 @@ rule summary:
     output:
         parameters="<results>/{reading}/notebooks/summary.parameters.json",
         executed="<results>/{reading}/notebooks/summary.ipynb",
-        html="<results>/{reading}/notebooks/summary.html",
-        csv="<results>/{reading}/notebooks/summary.csv",
+        html=shown(
+            "<results>/{reading}/notebooks/summary.html", "Notebooks", "notebook", "{reading}", notebook="summary"
+        ),
+        csv=shown("<results>/{reading}/notebooks/summary.csv", "Tables", "summary", "{reading}", table="summary"),
         markdown="<results>/{reading}/notebooks/summary.md",
         latex="<results>/{reading}/notebooks/summary.tex",
     log:
@@ -66,10 +70,14 @@ rule optimality_gap:
     output:
         parameters="<results>/{reading}/notebooks/optimality_gap.parameters.json",
         executed="<results>/{reading}/notebooks/optimality_gap.ipynb",
-        html="<results>/{reading}/notebooks/optimality_gap.html",
-        figures=expand(
-            "<results>/{reading}/notebooks/{figure}.{kind}", figure=TRUTHS, kind=["pdf", "png"], allow_missing=True
+        html=shown(
+            "<results>/{reading}/notebooks/optimality_gap.html",
+            "Notebooks",
+            "notebook",
+            "{reading}",
+            notebook="optimality gap",
         ),
+        figures=drawings("<results>/{reading}/notebooks", {name: name for name in TRUTHS}, "truths", "{reading}"),
     log:
         "<results>/logs/notebooks/{reading}/optimality_gap.log",
     benchmark:
@@ -94,9 +102,9 @@ rule claims_notebook:
     output:
         parameters="<results>/{reading}/notebooks/claims.parameters.json",
         executed="<results>/{reading}/notebooks/claims.ipynb",
-        html="<results>/{reading}/notebooks/claims.html",
+        html=shown("<results>/{reading}/notebooks/claims.html", "Notebooks", "notebook", "{reading}", notebook="claims"),
         pdf="<results>/{reading}/notebooks/claims.pdf",
-        png="<results>/{reading}/notebooks/claims.png",
+        png=shown("<results>/{reading}/notebooks/claims.png", "Figures", "claims", "{reading}", figure="claims"),
     log:
         "<results>/logs/notebooks/{reading}/claims.log",
     benchmark:

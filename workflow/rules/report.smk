@@ -2,14 +2,14 @@
 rule report:
     input:
         package="<results>/package/report.txt",
-        templates=expand("workflow/report/{page}.md.j2", page=["replication-report", "claims"]),
+        templates=expand("workflow/report/{page}.md.j2", page=["replication-report", "claims", "artifact"]),
         errata="workflow/report/errata.yaml",
         before="workflow/report/verdicts_before_amendments.csv",
         published=expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
         truths=expand("<figures>/{truth}/provenance.json", truth=TRUTH_TABLES),
         theory="<figures>/theory/provenance.json",
     output:
-        multiext("<results>/report/", "replication-report.md", "claims.md"),
+        multiext("<results>/report/", "replication-report.md", "claims.md", "artifact.md"),
     log:
         "<results>/logs/report/report.log",
     benchmark:
@@ -35,6 +35,7 @@ if EXPERIMENT.figures_folder == "figures":
         output:
             report="docs/replication-report.md",
             claims="docs/claims.md",
+            artifact="docs/artifact.md",
             errata="docs/errata.md",
         log:
             "<results>/logs/publish/report.log",
@@ -45,6 +46,30 @@ if EXPERIMENT.figures_folder == "figures":
         params:
             figures=EXPERIMENT.figures_folder,
         message:
-            "Publish the report: docs/replication-report.md, docs/claims.md"
+            "Publish the report: docs/replication-report.md, docs/claims.md, docs/artifact.md"
         shell:
             "python -m lpi.report --figures {params.figures:q} > {log:q} 2>&1"
+
+
+# What the other targets published before is shown where it is there.
+rule gallery:
+    input:
+        package="<results>/package/gallery.txt",
+        template="workflow/report/index.html.j2",
+        published=expand("<figures>/{reading}/provenance.json", reading=EXPERIMENT.readings),
+        theory="<figures>/theory/provenance.json",
+    output:
+        "<figures>/index.html",
+    log:
+        "<results>/logs/report/gallery.log",
+    benchmark:
+        "<results>/benchmarks/report/gallery.tsv"
+    conda:
+        "../envs/lpi.yaml"
+    params:
+        figures=subpath(output[0], parent=True),
+        others=published_elsewhere,
+    message:
+        "Lead to all notebooks: {output}"
+    shell:
+        "python -m lpi.gallery --figures {params.figures:q} > {log:q} 2>&1"

@@ -14,8 +14,10 @@ rule scaling_notebook:
     output:
         parameters="<results>/scaling/scaling.parameters.json",
         executed="<results>/scaling/scaling.ipynb",
-        html="<results>/scaling/scaling.html",
-        figures=multiext("<results>/scaling/scaling", ".pdf", ".png", "_kappa.pdf", "_kappa.png"),
+        html=shown("<results>/scaling/scaling.html", "Notebooks", "scaling", "scaling", notebook="scaling"),
+        figures=drawings(
+            "<results>/scaling", {"scaling": "against n", "scaling_kappa": "against kappa"}, "scaling", "scaling"
+        ),
     log:
         "<results>/logs/scaling/scaling_notebook.log",
     benchmark:

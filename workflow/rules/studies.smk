@@ -132,9 +132,14 @@ rule studies_notebook:
     output:
         parameters="<results>/studies/notebooks/sensitivity.parameters.json",
         executed="<results>/studies/notebooks/sensitivity.ipynb",
-        html="<results>/studies/notebooks/sensitivity.html",
-        figures=expand(
-            "<results>/studies/notebooks/{name}.{kind}", name=["explanations", "figure7"], kind=["pdf", "png"]
+        html=shown(
+            "<results>/studies/notebooks/sensitivity.html", "Notebooks", "studies", "studies", notebook="sensitivity"
+        ),
+        figures=drawings(
+            "<results>/studies/notebooks",
+            {"explanations": "explanations", "figure7": "figure 7"},
+            "studies",
+            "studies",
         ),
     log:
         "<results>/logs/studies/notebook.log",

@@ -2,7 +2,7 @@ rule theory:
     input:
         "<results>/package/theory.txt",
     output:
-        "<results>/theory/theory.csv",
+        shown("<results>/theory/theory.csv", "Tables", "theory", "theory", table="theorems and lemmas"),
     log:
         "<results>/logs/theory/theory.log",
     benchmark:
@@ -25,9 +25,9 @@ rule theory_notebook:
     output:
         parameters="<results>/theory/theory.parameters.json",
         executed="<results>/theory/theory.ipynb",
-        html="<results>/theory/theory.html",
+        html=shown("<results>/theory/theory.html", "Notebooks", "theory", "theory", notebook="theory"),
         pdf="<results>/theory/theory.pdf",
-        png="<results>/theory/theory.png",
+        png=shown("<results>/theory/theory.png", "Figures", "theory", "theory", figure="theory"),
     log:
         "<results>/logs/theory/theory_notebook.log",
     benchmark:
