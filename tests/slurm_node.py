@@ -167,6 +167,11 @@ def wait_for_job(rule: str) -> str:
     return running(rule)[0]
 
 
+def wait_for_step(job: str):
+    """Wait until a job runs its commands, for which it needs the scheduler no more."""
+    _wait_for(lambda: f"{job}.0" in _output("squeue", "--noheader", "--steps", "--format=%i").split(), "no step runs")
+
+
 def _claimed():
     """The configuration's file, open and locked; one that a killed test left behind is taken over.
 

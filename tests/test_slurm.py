@@ -174,7 +174,7 @@ def test_a_scheduler_that_comes_back_is_waited_for_and_the_same_command_makes_th
     clone, *_ = finished
     clone.lose(0, 1)
     with clone.started() as process:
-        slurm_node.wait_for_job("train")
+        slurm_node.wait_for_step(slurm_node.wait_for_job("train"))
         node.stop_scheduler()
         time.sleep(15)  # Snakemake asks 1 and 12 s after the first job
         assert process.poll() is None
