@@ -223,11 +223,17 @@ def _claimed():
 
 def _end_all_of(folder: str):
     """End every process of a Slurm whose files are in that folder; jobs outlive its daemons."""
-    mark = f"{VARIABLE}={folder}".encode()
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is another user's
-            if mark in path.read_bytes().split(b"\0"):
-                os.kill(int(path.parent.name), signal.SIGKILL)
+            if _belongs(process, folder):
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def _belongs(process: Path, folder: str) -> bool:
+    """A job has the variable; slurmstepd, which runs it, writes its title over that, but has Slurm's log open."""
+    if f"{VARIABLE}={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
+        return True
+    return any(os.readlink(file).startswith(f"{folder}/") for file in (process / "fd").iterdir())
 
 
 def _succeeds(*command: str) -> bool:
