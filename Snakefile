@@ -82,8 +82,10 @@ include: "workflow/rules/verify.smk"
 
 onstart:
     refused = slurm_refusals()
+    print("".join(f"{line}\n" for line in refused), end="", file=sys.stderr)
     if refused:
-        sys.exit("\n".join(refused))
+        sys.exit(2)
+    keep_asking_squeue()
     watch()
     keep_journal(EXPERIMENT.results_folder)
 

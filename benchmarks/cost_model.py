@@ -18,6 +18,7 @@ from measuring import ROOT
 from performance import table
 from tables import read
 
+from lpi.config import SETTINGS
 from lpi.experiment import load
 
 PAGE = ROOT / "docs/scaling.md"
@@ -131,7 +132,7 @@ def measured() -> Measured | None:
         planning_bytes=fitted(peaks),
         engine=engine / 1000,
         joining=joined["seeds"] + joined["points"],
-        curve=cluster["curve of a run"],
+        curve=cluster["row of a curve"] * (SETTINGS["outer_loops"].default + 1),
         policy=cluster["policy of a run"],
         record=cluster["a record"],
         block=cluster[DISK_BLOCK],

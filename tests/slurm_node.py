@@ -2,15 +2,20 @@
 
 import fcntl
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # where Debian's daemons and commands read it, all of them
 MARK = "# Of a Slurm that lpi's tests start and stop.\n"
+VARIABLE = "LPI_SLURM_FOLDER"
+"""Of the environment of everything that belongs to such a Slurm, down to its jobs: the folder of its files."""
 TEMPLATE = """\
 ClusterName=lpi
 SlurmctldHost={host}(127.0.0.1)
@@ -37,11 +42,18 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SlurmdParameters=config_overrides
 ReturnToService=2
-MessageTimeout=5
+MessageTimeout=10
+BatchStartTimeout=120
+MinJobAge=3600
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={megabytes}
 PartitionName=all Nodes=ALL Default=YES State=UP
 """
+
+
+PATIENCE = 180  # seconds for what takes one or two on an idle machine
+TIED = ("setpriv", "--pdeathsig", "TERM")
+"""Before a command: it is told to end when this process has ended, however that was."""
 
 
 class Unavailable(Exception):
@@ -51,7 +63,8 @@ class Unavailable(Exception):
 class Node:
     """The daemons, and what they are started with.
 
-    They are children of this process in the foreground, so that none outlives it, however it ends.
+    They are children of this process in the foreground, so that none outlives it, however it ends.  Their jobs may; the
+    next start ends these.
     """
 
     def __init__(self, folder: Path):
@@ -67,15 +80,16 @@ class Node:
             Unavailable: the machine has a Slurm of its own, or does not let this one run.
         """
         self._configuration = _claimed()
+        os.environ[VARIABLE] = str(self.folder)
         try:
             self._configuration.truncate(0)
             self._configuration.write(MARK + self._settings())
             self._configuration.flush()
             for name in ("state", "spool"):
                 (self.folder / name).mkdir()
-            self.give()
+            self._give()
             self._start_munge()
-            self.start_scheduler()
+            self._start_scheduler()
             self._start("slurmd", "-D")
             self._await(lambda: "idle" in _output("sinfo", "--noheader", "--format=%t"), "slurmd")
         except BaseException:
@@ -90,21 +104,36 @@ class Node:
                 _wait_for(lambda: not _output("squeue", "--noheader"), "jobs do not end", 30)
         for name in reversed(list(self._daemons)):
             self._end(name)
+        del os.environ[VARIABLE]
+        _end_all_of(str(self.folder))
         CONFIGURATION.unlink()
         self._configuration.close()
 
-    def start_scheduler(self):
-        self._start("slurmctld", "-D")
-        self._await(lambda: "UP" in _output("scontrol", "ping"), "slurmctld")
-
-    def stop_scheduler(self):
+    @contextmanager
+    def without_scheduler(self) -> Iterator[None]:
         self._end("slurmctld")
+        try:
+            yield
+        finally:
+            self._start_scheduler()
 
-    def give(self, **variables: str):
-        """Give every job from now on these environment variables, as a node that is set up differently would."""
+    @contextmanager
+    def giving(self, **variables: str) -> Iterator[None]:
+        """Jobs have these environment variables, as those of a node that is set up differently would."""
+        self._give(**variables)
+        try:
+            yield
+        finally:
+            self._give()
+
+    def _give(self, **variables: str):
         lines = [f"echo export {name}={value}" for name, value in variables.items()]
         self.prolog.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
         self.prolog.chmod(0o755)
+
+    def _start_scheduler(self):
+        self._start("slurmctld", "-D")
+        self._await(lambda: "UP" in _output("scontrol", "ping"), "slurmctld")
 
     def _settings(self) -> str:
         megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
@@ -121,15 +150,9 @@ class Node:
         self._await(lambda: _succeeds("munge", "--no-input", f"--socket={socket_file}"), "munged")
 
     def _start(self, name: str, *options: str):
-        command = [
-            "setpriv",
-            "--pdeathsig",
-            "TERM",
-            shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin"),
-            *options,
-        ]
+        program = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
         with (self.folder / f"{name}.output").open("ab") as output:
-            self._daemons[name] = subprocess.Popen(command, stdout=output, stderr=output)
+            self._daemons[name] = subprocess.Popen([*TIED, program, *options], stdout=output, stderr=output)
 
     def _await(self, condition, name: str):
         """Wait for a daemon that was started.
@@ -138,7 +161,7 @@ class Node:
             Unavailable: it does not come up; the reason has its last line.
         """
         try:
-            _wait_for(lambda: condition() or self._daemons[name].poll() is not None, "it does not answer", 60)
+            _wait_for(lambda: condition() or self._daemons[name].poll() is not None, "it does not answer")
             if self._daemons[name].poll() is not None:
                 raise TimeoutError("it ended")
         except TimeoutError as error:
@@ -149,7 +172,7 @@ class Node:
         process = self._daemons.pop(name)
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -167,8 +190,15 @@ def wait_for_job(rule: str) -> str:
     return running(rule)[0]
 
 
+def wait_for_step(job: str):
+    """Wait until a job runs its commands, for which it needs the scheduler no more."""
+    _wait_for(lambda: f"{job}.0" in _output("squeue", "--noheader", "--steps", "--format=%i").split(), "no step runs")
+
+
 def _claimed():
-    """The configuration's file, open and locked; one that a killed test left behind is taken over.
+    """The configuration's file, open and locked.
+
+    One that a killed test left behind is taken over, and what is left of its jobs is ended.
 
     Raises:
         Unavailable: another Slurm's, or not to be written.
@@ -183,9 +213,27 @@ def _claimed():
     except BlockingIOError as error:
         raise Unavailable("another run of these tests uses it") from error
     file.seek(0)
-    if not MARK.startswith(file.read(len(MARK))):
+    text = file.read()
+    if text and not text.startswith(MARK):
         raise Unavailable(f"this machine has a Slurm: {CONFIGURATION}")
+    if left := re.search("^StateSaveLocation=(.*)/state$", text, re.MULTILINE):
+        _end_all_of(left[1])
     return file
+
+
+def _end_all_of(folder: str):
+    """End every process of a Slurm whose files are in that folder; jobs outlive its daemons."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if _belongs(process, folder):
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def _belongs(process: Path, folder: str) -> bool:
+    """A job has the variable; slurmstepd, which runs it, writes its title over that, but has Slurm's log open."""
+    if f"{VARIABLE}={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
+        return True
+    return any(os.readlink(file).startswith(f"{folder}/") for file in (process / "fd").iterdir())
 
 
 def _succeeds(*command: str) -> bool:
@@ -196,7 +244,7 @@ def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
-def _wait_for(condition, problem: str, seconds: float = 120):
+def _wait_for(condition, problem: str, seconds: float = PATIENCE):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -326,6 +326,22 @@ def test_a_failed_job_shows_its_message_and_a_second_call_goes_on(finished):
     assert curves.exists()
 
 
+def test_running_out_of_memory_in_one_job_does_not_stop_the_others(tmp_path):
+    """With the shipped profile, on one machine: the tables for kappa = 4 need more than a process may have here."""
+    clone = Clone(tmp_path)
+    grid = {"readings": ["working"], "kappas": [0, 4], "seeds": [0, 1], "seeds_per_job": 1, "memory_limit_gb": 1000}
+    grid |= {"figures": TINY["figures"] | {"figure2": {"agents": [9], "taus": [0.05]}}}
+    (tmp_path / "large.yaml").write_text(yaml.safe_dump(TINY | grid), encoding="utf-8")
+    command = [sys.executable, "-m", "snakemake", "results/working/curves.csv", "--cores", "1"]
+    limited = ["bash", "-c", 'ulimit -v 2000000; exec "$@"', "bash", *command, "--configfile", "large.yaml"]
+    done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert (done.stdout + done.stderr).count("lpi train: out of memory: ") == 2, done.stdout + done.stderr
+    run, made = "results/working/runs/n9_kappa{}_tau0.05_seed{}.csv", clone.files()
+    assert {run.format(0, seed) for seed in (0, 1)} | {"results/working/points/n9_kappa0_tau0.05.csv"} <= set(made)
+    assert not any("n9_kappa4" in name for name in made)
+
+
 def test_the_growth_of_runs_is_drawn_from_the_committed_table(finished):
     (finished.folder / "benchmarks").mkdir()
     shutil.copy2(ROOT / "benchmarks/growth.csv", finished.folder / "benchmarks")

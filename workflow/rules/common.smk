@@ -186,6 +186,18 @@ def training_minutes(wildcards, attempt):
     return attempt * request(wildcards.reading, int(wildcards.agents), int(wildcards.kappa)).minutes
 
 
+def keep_asking_squeue():
+    """Let the Slurm executor go on asking squeue when the scheduler does not answer.
+
+    It asks the scheduler each time how long finished jobs are remembered, takes silence for no time, and from then on
+    asks sacct alone, which never answers where there is no accounting (version 2.8.0).
+    """
+    if workflow.executor_plugin.name == "slurm":
+        plugin = sys.modules[workflow.executor_plugin.executor.__module__]
+        remembered = plugin.get_min_job_age()
+        plugin.get_min_job_age = lambda: remembered
+
+
 def slurm_refusals():
     """What Slurm has against the jobs of this call, a line for each partition and account; nothing elsewhere.
 
