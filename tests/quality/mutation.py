@@ -120,7 +120,9 @@ def baseline(copy: Path, files: tuple[str, ...]) -> dict:
     watch = coverage.Coverage(source=[str(copy / "lpi")], data_file=None, config_file=False)
     plugin = Reached(watch)
     watch.start()
-    pytest.main([*OPTIONS, "-p", "limits", f"--seconds-of-cpu={LONG}", *(f"tests/test_{name}.py" for name in files)], [plugin])
+    pytest.main(
+        [*OPTIONS, "-p", "limits", f"--seconds-of-cpu={LONG}", *(f"tests/test_{name}.py" for name in files)], [plugin]
+    )
     watch.stop()
     lines = defaultdict(dict)
     data = watch.get_data()
