@@ -194,9 +194,9 @@ def test_a_reading_is_named_unless_there_is_one():
     two = pd.concat([parts(), parts(reading="s")])
     assert set(claims_report.one_reading(two, "s")["reading"]) == {"s"}
     assert len(claims_report.one_reading(parts())) == 3
-    for reading, table in ((None, two), ("t", two), ("t", parts())):
+    for reading, among in ((None, two), ("t", two), ("t", parts())):
         with pytest.raises(ResultsError, match=f"reading: {reading!r} is not allowed; one of r"):
-            claims_report.one_reading(table, reading)
+            claims_report.one_reading(among, reading)
 
 
 def test_what_is_no_table_is_named(tmp_path):

@@ -165,7 +165,9 @@ def test_no_number_of_seeds_resolves_nothing():
     assert intervals.seeds_to_resolve(-1.0, 2.0) == intervals.seeds_to_resolve(1.0, 2.0)
     assert intervals.seeds_to_resolve(0.5, 1.0) == 34  # as tables of the power of the t test have it
     most = intervals.MOST_SEEDS
-    assert most / 2 < intervals.seeds_to_resolve(0.004, 1.0) < most and math.isnan(intervals.seeds_to_resolve(0.0038, 1.0))
+    assert most / 2 < intervals.seeds_to_resolve(0.004, 1.0) < most and math.isnan(
+        intervals.seeds_to_resolve(0.0038, 1.0)
+    )
     assert intervals.seeds_for_equivalence(0.1, 1.0, 0.5) == intervals.seeds_to_resolve(0.4, 1.0, 0.9)
     assert intervals.seeds_for_equivalence(0.1, 1.0, 0.5, against=0.99) == intervals.seeds_to_resolve(0.4, 1.0, 0.9)
     assert intervals.seeds_for_equivalence(0.9, 1.0, 0.5) == intervals.seeds_to_resolve(0.4, 1.0, 0.9)
