@@ -317,7 +317,8 @@ def test_a_step_the_other_way_between_the_ends_counts_too():
 
 def test_thresholds_are_those_of_the_text():
     """As they were fixed before any verdict: none may move unnoticed (`lpi.claims.amendments`)."""
-    assert (claims.SIMILAR, claims.MINIMUM_SEEDS) == (pytest.approx(math.log(1.25)), 5)
-    assert (claims.WORKS, claims.UNAFFECTED, claims.ENOUGH, claims.LARGE) == (0.5, 0.05, 0.5, 0.1)
-    assert (evidence.RELEVANT, evidence.STILL_RISING, evidence.SLIGHTLY) == (0.01, 0.5, 0.5)
-    assert (model.TOLERANCE, model.RESPONSE, model.EARLIER, model.PREFERRED) == (1e-6, 0.05, 0.01, 0.5)
+    of_rules = claims.MINIMUM_SEEDS, claims.WORKS, claims.UNAFFECTED, claims.ENOUGH, claims.LARGE
+    of_evidence = evidence.RELEVANT, evidence.STILL_RISING, evidence.SLIGHTLY
+    of_model = model.TOLERANCE, model.RESPONSE, model.EARLIER, model.PREFERRED
+    assert of_rules == (5, 0.5, 0.05, 0.5, 0.1) and math.exp(claims.SIMILAR) == pytest.approx(1.25)
+    assert of_evidence == (0.01, 0.5, 0.5) and of_model == (1e-6, 0.05, 0.01, 0.5)

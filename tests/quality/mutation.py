@@ -1,6 +1,6 @@
 """Mutation score of the parts of lpi that decide what is learned and what is said of it.
 
-    .venv/bin/python tests/quality/mutation.py [improvement evaluation claims] [--places 150] [--seed 0]
+    .venv/bin/python tests/quality/mutation.py [improvement evaluation claims] [--places 150] [--seed 0] [--tests ...]
 
 Cosmic Ray makes the mutants, in a copy of the tree.  Targets that are compiled are run interpreted (NUMBA_DISABLE_JIT):
 numba's cache cannot hide a mutant, and what is out of bounds fails.  The tests of a target are run once without a mutant, with the lines
@@ -31,9 +31,10 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import page
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-MUTANTS, DRAWN = HERE / "mutants.csv", HERE / "mutation.csv"
 MUTANT = ("target", "module", "definition", "line", "operator", "before", "after", "outcome")
 DRAW = ("target", "places", "drawn", "seed", "tests", "left_out")
 KILLED, TIMEOUT, SURVIVED = "killed", "timeout", "survived"
@@ -44,7 +45,7 @@ TARGETS = {
     "evaluation": (("evaluation.py",), ("evaluation", "improvement", "spreading", "simulation")),
     "claims": (
         tuple(f"claims/{name}.py" for name in PARTS),
-        ("evidence", "claims", "claims_report", "judge", "intervals"),
+        ("evidence", "verdicts", "intervals", "claims_report", "judge", "claims"),
     ),
 }
 """Modules under lpi, and what is tested in tests/test_*.py."""
@@ -244,9 +245,9 @@ def prepare(copy: Path) -> None:
     assert pandas and scipy.stats
 
 
-def measure(target: str, copy: Path, most: int, seed: int) -> tuple[dict, list[dict]]:
-    """What was drawn (DRAW), and its mutants (MUTANT)."""
-    files, interpreted = TARGETS[target][1], target in COMPILED
+def measure(target: str, copy: Path, files, most: int, seed: int) -> tuple[dict, list[dict]]:
+    """What was drawn (DRAW), and its mutants (MUTANT); `files` as in TARGETS."""
+    interpreted = target in COMPILED
     os.environ["NUMBA_DISABLE_JIT"] = str(int(interpreted))
     sys.modules["numba"].config.DISABLE_JIT = interpreted
     found = forked(lambda: baseline(copy, files), 3600)
@@ -284,14 +285,20 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], help="all by default")
     parser.add_argument("--places", type=int, default=150, help="places drawn from each target")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--tests", nargs="*", help="only these of a target's tests, and nothing is written: for a trial"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_of_the_tree(Path(folder).resolve())
         prepare(copy)
         for target in options.targets or TARGETS:
-            drawn, rows = measure(target, copy, options.places, options.seed)
-            replace(MUTANTS, MUTANT, target, rows)
-            replace(DRAWN, DRAW, target, [drawn])
+            drawn, rows = measure(target, copy, options.tests or TARGETS[target][1], options.places, options.seed)
+            if options.tests:
+                continue
+            replace(page.MUTANTS, MUTANT, target, rows)
+            replace(page.DRAWN, DRAW, target, [drawn])
+            page.main()
 
 
 if __name__ == "__main__":
