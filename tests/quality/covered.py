@@ -39,7 +39,17 @@ def run(folder: Path, name: str, seconds: float, *selection: str, **changed: str
         "COVERAGE_PROCESS_START": str(SETTINGS), "COVERAGE_FILE": str(folder / "data"), "PYTHONPATH": str(HERE),
         "PYTHONDONTWRITEBYTECODE": "1", **changed,
     }  # fmt: skip
-    command = [sys.executable, "-m", "pytest", "-p", "limits", f"--seconds-of-cpu={seconds}", f"--junitxml={report}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "limits",
+        "-p",
+        "interpreted",
+        f"--seconds-of-cpu={seconds}",
+        f"--junitxml={report}",
+    ]
     subprocess.run([*command, "-q", "-p", "no:cacheprovider", *selection], cwd=ROOT, env=environment, check=False)
     cases = ElementTree.parse(report).getroot().iter("testcase")
     outcomes = [(case.find("failure"), case.find("error"), case.find("skipped")) for case in cases]

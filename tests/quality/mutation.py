@@ -133,7 +133,17 @@ def baseline(copy: Path, files: tuple[str, ...]) -> dict:
     return {"seconds": plugin.seconds, "lines": lines, "failed": plugin.failed}
 
 
-OPTIONS = ("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-k", "not notebook and not seconds")
+OPTIONS = (
+    "-q",
+    "-x",
+    "--no-header",
+    "-p",
+    "interpreted",
+    "-p",
+    "no:cacheprovider",
+    "-k",
+    "not notebook and not seconds",
+)
 
 
 def covering(found: dict, module: str, first: int, last: int) -> list[str]:
