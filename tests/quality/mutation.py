@@ -1,11 +1,11 @@
 """Mutation score of the parts of lpi that decide what is learned and what is said of it.
 
-    .venv/bin/python tests/quality/mutation.py [improvement evaluation claims] [--places 150] [--seed 0] [--tests ...]
+    .venv/bin/python tests/quality/mutation.py [improvement evaluation claims] [--places 250] [--seed 0] [--tests ...]
 
 Cosmic Ray makes the mutants, in a copy of the tree.  Targets that are compiled are run interpreted (NUMBA_DISABLE_JIT):
 numba's cache cannot hide a mutant, and what is out of bounds fails.  The tests of a target are run once without a mutant, with the lines
-that each one reaches; then a process is forked for each mutant and runs the tests that reach it, quick ones first, until
-one fails.  Processes are forked from one that has imported the libraries but nothing of lpi.
+that each one reaches; then a process is forked for each mutant and runs tests that reach it, quick ones first, until one
+fails.  Processes are forked from one that has imported the libraries but nothing of lpi.
 
 Of the places that a target has (a piece of code and a kind of change), so many are drawn, and for each one of its changes.
 Left out are annotations, which nothing evaluates, and decorators, which concern compiling and caching.
@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import page
@@ -53,6 +53,8 @@ COMPILED = {"improvement", "evaluation"}
 """Targets with compiled code."""
 LONG = 6.0
 """CPU seconds, interpreted, of a test that is left out."""
+PATIENCE = 30.0
+"""CPU seconds of the tests of one mutant."""
 AT_ONCE = 4 * 2**30
 """Bytes of a process with a mutant."""
 
@@ -61,7 +63,7 @@ def places(module: Path) -> dict[tuple, list]:
     """(position, kind of change) -> Cosmic Ray's mutations there."""
     from cosmic_ray.commands.init import _all_work_items
 
-    ignored = _annotations(ast.parse(module.read_text(encoding="utf-8")))
+    ignored = _ignored(ast.parse(module.read_text(encoding="utf-8")))
     found = defaultdict(list)
     for item in _all_work_items([module], {}):
         (mutation,) = item.mutations
@@ -71,12 +73,12 @@ def places(module: Path) -> dict[tuple, list]:
     return found
 
 
-def _annotations(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where annotations begin and end: (line, column)."""
+def _ignored(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations and decorators begin and end: (line, column)."""
     found = []
     for node in ast.walk(tree):
-        named = [getattr(node, name, None) for name in ("annotation", "returns")]
-        found += [((a.lineno, a.col_offset), (a.end_lineno, a.end_col_offset)) for a in named if a is not None]
+        parts = [getattr(node, name, None) for name in ("annotation", "returns")] + getattr(node, "decorator_list", [])
+        found += [((a.lineno, a.col_offset), (a.end_lineno, a.end_col_offset)) for a in parts if a is not None]
     return found
 
 
@@ -147,7 +149,10 @@ OPTIONS = (
 
 
 def covering(found: dict, module: str, first: int, last: int) -> list[str]:
-    """Tests that reach one of the lines, quick ones first; all tests for what is run by importing."""
+    """Tests that reach one of the lines, as many as fit into PATIENCE; all tests for what is run by importing.
+
+    Of each test function the quickest case comes first, then the second of each, and so on.
+    """
     contexts = set()
     for line in range(first, last + 1):
         contexts |= set(found["lines"][module].get(str(line), ()))
@@ -156,7 +161,18 @@ def covering(found: dict, module: str, first: int, last: int) -> list[str]:
         for test, seconds in found["seconds"].items()
         if seconds < LONG and ("" in contexts or test in contexts or test.partition("::")[0] in contexts)
     ]
-    return sorted(tests, key=found["seconds"].get)
+    cases, chosen, total = Counter(), [], 0.0
+    rounds = []
+    for test in sorted(tests, key=found["seconds"].get):
+        function = test.partition("[")[0]
+        rounds.append((cases[function], found["seconds"][test], test))
+        cases[function] += 1
+    for _, seconds, test in sorted(rounds):
+        total += seconds
+        if total > PATIENCE and chosen:
+            break
+        chosen.append(test)
+    return chosen
 
 
 def forked(work, seconds: float):
@@ -293,7 +309,7 @@ def replace(path: Path, columns: tuple[str, ...], target: str, rows: list[dict])
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], help="all by default")
-    parser.add_argument("--places", type=int, default=150, help="places drawn from each target")
+    parser.add_argument("--places", type=int, default=250, help="places drawn from each target")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--tests", nargs="*", help="only these of a target's tests, and nothing is written: for a trial"
