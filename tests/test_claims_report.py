@@ -244,3 +244,11 @@ def test_figures_grow_with_their_parts():
     assert heights[1] - heights[0] == pytest.approx(12 * claims_plot.ROW)
     image = claims_plot.show(claims_plot.forest(few))
     assert "Reading r;" in image.alt and image.width == round(claims_plot.forest(few).get_figwidth() * 120)
+
+
+@pytest.mark.parametrize("name", ["reward_by_tau", "similar_rates"])
+def test_dashed_lines_are_the_value_to_exceed_or_the_margin(name):
+    figure = claims_plot.forest(parts(claim=name, verdict=SUPPORTED))
+    (ax,) = [panel for panel in figure.axes if panel.get_visible()]
+    dashed = [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"]
+    assert dashed == {"reward_by_tau": [0], "similar_rates": [-claims.SIMILAR, claims.SIMILAR]}[name]

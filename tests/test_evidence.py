@@ -278,3 +278,47 @@ def test_the_goal_is_reached_where_it_is_first_reached():
 def test_lengths_need_the_optimum():
     found = evidence.sample_pairs(Data("working", "reported", {}, lengths=lengths({(0, 0): WITHIN, (1, 0): LATE})), 0.5)
     assert found == []
+
+
+OTHER = (5, 0.1)
+PAIR = {0: {0: [10, 11], 1: [10, 12]}, 1: {0: [10, 12], 1: [10, 13]}}
+QUICK_PAIR = {0: dict.fromkeys(range(3), QUICK), 1: dict.fromkeys(range(3), SLOW)}
+LACKING = {
+    "final": (evidence.final_pairs, (None, "reported"), {0: PAIR[0]}, PAIR),
+    "chosen": (evidence.final_pairs, ([(0, 2), (0, 1)], "reported"), PAIR, PAIR),
+    "slight": (evidence.slight_drop, (), PAIR, dict.fromkeys(range(4), PAIR[0])),
+    "rate": (evidence.rate_pairs, (), {0: {0: FLAT, 1: FLAT}, 1: {0: FLAT, 1: FLAT}}, QUICK_PAIR),
+    "closed": (evidence.closed_pairs, (), PAIR, PAIR),
+    "rise": (evidence.rise, (0.3,), PAIR, PAIR),
+    "best": (evidence.best_rise, (0.3,), PAIR, PAIR),
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_what_one_panel_lacks_is_no_matter_to_the_next(name):
+    """The first panel has no optimum, or lacks a kappa or a rate."""
+    measure, arguments, first, second = LACKING[name]
+    both = Data("working", "reported", runs(first) | runs(second, OTHER), optima={OTHER: OPTIMA[POINT]})
+    found = measure(both, [POINT, OTHER], *arguments)
+    assert [item for item in found if isinstance(item, Sample) and (item.agents, item.tau) == OTHER]
+    samples_of_the_first = [item for item in found if isinstance(item, Sample) and item.agents == POINT[0]]
+    assert len(samples_of_the_first) == {"chosen": 1}.get(name, 0)
+
+
+def test_a_kappa_without_its_pair_is_no_matter_to_the_next():
+    lacking = data({0: PAIR[0]}, optima=OPTIMA, variant=runs({1: PAIR[1]}) | runs({0: PAIR[0]}))
+    assert [type(item) for item in evidence.default_pairs(lacking, 0.05)] == [Missing, Sample]
+    sizes = runs({0: {0: FLAT, 1: FLAT}, 1: {0: QUICK, 1: QUICK}}, (5, 0.05)) | runs(
+        {0: {0: QUICK, 1: QUICK}, 1: {0: QUICK, 1: QUICK}}, (10, 0.05)
+    )
+    found = evidence.size_pairs(Data("working", "reported", sizes), [(5, 0.05), (10, 0.05)], 0.2)
+    assert [type(item) for item in found] == [Missing, Sample]
+
+
+def test_runs_are_in_the_order_of_their_seeds_and_loops():
+    (rows,) = runs({0: {0: [1, 2, 3], 1: [4, 5, 6]}}).values()
+    shuffled = rows.sample(frac=1, random_state=3)
+    (again,) = by_run(shuffled).values()
+    seeds, values = evidence.curves_of(again, "reported")
+    assert seeds.tolist() == [0, 1] and values.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert list(by_run(shuffled)) == [(8, 0.05, 0)]

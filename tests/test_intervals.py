@@ -163,6 +163,7 @@ def test_no_number_of_seeds_resolves_nothing():
     assert intervals.seeds_to_resolve(1.0, 0.0) == 2
     assert math.isnan(intervals.seeds_to_resolve(math.nan, 1.0)) and math.isnan(intervals.seeds_to_resolve(1, math.inf))
     assert intervals.seeds_to_resolve(-1.0, 2.0) == intervals.seeds_to_resolve(1.0, 2.0)
+    assert intervals.seeds_to_resolve(22.0, 1.0, 0.99) == 3  # t(1) is 64 at this level: two seeds do for four in ten
     assert intervals.seeds_to_resolve(0.5, 1.0) == 34  # as tables of the power of the t test have it
     most = intervals.MOST_SEEDS
     assert most / 2 < intervals.seeds_to_resolve(0.004, 1.0) < most and math.isnan(

@@ -322,3 +322,39 @@ def test_thresholds_are_those_of_the_text():
     of_model = model.TOLERANCE, model.RESPONSE, model.EARLIER, model.PREFERRED
     assert of_rules == (5, 0.5, 0.05, 0.5, 0.1) and math.exp(claims.SIMILAR) == pytest.approx(1.25)
     assert of_evidence == (0.01, 0.5, 0.5) and of_model == (1e-6, 0.05, 0.01, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("reward_by_tau", {(8, 0.02), (8, 0.05), (8, 0.1)}),
+        ("reward_by_size", {(5, 0.05), (10, 0.05), (15, 0.05)}),
+        ("unregularized_rises", {(8, 0.05)}),
+        ("works_outside", {(n, tau) for n in (5, 8, 10, 15) for tau in (0.02, 0.05, 0.1)}),
+    ],
+)
+def test_a_claim_is_about_the_panels_of_its_figure(name, expected):
+    panels = [(n, tau) for n in (5, 8, 10, 15) for tau in (0.02, 0.05, 0.1)]
+    curves = pd.concat([constant((2, 3, 4), 2, agents=n, tau=tau) for n, tau in panels])
+    best = pd.DataFrame([dict(reading="working", agents=n, tau=tau, optimum=9.0, uniform=1.0) for n, tau in panels])
+    found = claims.evaluate(curves, best, claims=[name])
+    assert {(row.agents, row.tau) for row in found.itertuples()} == expected
+    assert not found["note"].str.contains("not a panel").any()
+
+
+def test_losses_of_several_panels_and_conventions_are_kept_apart():
+    rows = [
+        dict(p1_means=means, p2_means=means, agents=n, tau=0.05, kappa=kappa, loss=loss / n, uniform_loss=span)
+        for means, span in (("success", 2.0), ("failure", 4.0))
+        for n in (5, 8)
+        for kappa, loss in enumerate((1.0, 0.5))
+    ]
+    curves = pd.concat(
+        [constant((2, 3), 2), constant((2, 3), 2, reading="as_printed"), constant((2, 3), 2, reading="own")]
+    )
+    found = claims.evaluate(curves, locality=pd.DataFrame(rows), claims=["beyond_local"])
+    assert set(found[found["reading"] == "own"]["verdict"]) == {UNTESTED}
+    shipped = found[found["reading"] != "own"]
+    values = {(row.reading, row.agents): row.statistic for row in shipped.itertuples()}
+    spans = {"working": 2.0, "as_printed": 4.0}
+    assert values == {(name, n): pytest.approx(1 / n / span) for name, span in spans.items() for n in (5, 8)}
