@@ -1,6 +1,6 @@
 """Mutation score of the parts of lpi that decide what is learned and what is said of it.
 
-    .venv/bin/python tests/quality/mutation.py [improvement evaluation claims] [--places 250] [--seed 0] [--tests ...]
+    .venv/bin/python tests/quality/mutation.py [improvement evaluation claims] [--places 150] [--seed 0] [--tests ...]
 
 Cosmic Ray makes the mutants, in a copy of the tree.  Targets that are compiled are run interpreted (NUMBA_DISABLE_JIT):
 numba's cache cannot hide a mutant, and what is out of bounds fails.  The tests of a target are run once without a mutant, with the lines
@@ -51,9 +51,9 @@ TARGETS = {
 """Modules under lpi, and what is tested in tests/test_*.py."""
 COMPILED = {"improvement", "evaluation"}
 """Targets with compiled code."""
-LONG = 6.0
+LONG = 3.0
 """CPU seconds, interpreted, of a test that is left out."""
-PATIENCE = 30.0
+PATIENCE = 15.0
 """CPU seconds of the tests of one mutant."""
 AT_ONCE = 4 * 2**30
 """Bytes of a process with a mutant."""
@@ -309,7 +309,7 @@ def replace(path: Path, columns: tuple[str, ...], target: str, rows: list[dict])
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], help="all by default")
-    parser.add_argument("--places", type=int, default=250, help="places drawn from each target")
+    parser.add_argument("--places", type=int, default=150, help="places drawn from each target")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--tests", nargs="*", help="only these of a target's tests, and nothing is written: for a trial"
