@@ -95,6 +95,14 @@ def test_optimum_without_entropy(answer):
     assert found["method"] == "decoupled" and 0 <= found["error_bound"] < 1e-8
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder in which nobody can write")
+def test_an_output_that_cannot_be_written_is_named():
+    with pytest.raises(
+        config.ConfigError, match=r"output: '/proc/o.csv' is not allowed \(.*\); a file in a folder that can be"
+    ):
+        cli.check_outputs(output=Path("/proc/o.csv"))
+
+
 def test_defaults_are_those_of_the_settings_and_the_failure_convention(answer):
     found = answer("optimum")
     for key in (*ENVIRONMENT, "tau"):

@@ -10,9 +10,11 @@ import numpy as np
 import oracles
 import pytest
 from builders import GRAPHS, random_mdp, random_policy, state_index
+from numba import njit
 
 from lpi import evaluation
-from lpi.evaluation import entropies, localized_td, q_tables, visit_steps
+from lpi.evaluation import draw_actions, draw_component, entropies, localized_td, q_tables, visit_steps
+from lpi.mdp import InitialDistribution, NetworkedMDP
 from lpi.memory import episodes_bytes
 from lpi.policy import LocalPolicy
 from lpi.spreading import spreading_process
@@ -282,3 +284,83 @@ def test_theorem_5_finds_the_truncated_fixed_point(kappa, beta, reward_at):
     expected = oracles.flat([oracles.td_limit(mdp, i, tables, kappa, beta, TAU, reward_at) for i in range(3)])
     found = _learned(mdp, policy, tables, beta, reward_at)
     assert abs(found - expected).max() < TOLERANCE
+
+
+def _alone(gamma: float, reward: float):
+    """A single agent with one state and one action."""
+    graph = nx.path_graph(1)
+    rho = InitialDistribution(np.ones(1), (np.ones((1, 1)),))
+    return NetworkedMDP(graph, [np.ones((1, 1, 1))], [np.full((1, 1), reward)], gamma, rho)
+
+
+@pytest.mark.parametrize(
+    ("step_size", "values", "errors"),
+    [
+        ((0.5, None), [0.5, 0.875], [1, 0.75]),  # 0.875 = 0.5 * 0.5 + 0.5 * (1 + 0.5 * 0.5)
+        ((2.0, 4.0), [0.5, 0.8], [1, 0.75]),  # steps 2 / 4 and 2 / 5: 0.6 * 0.5 + 0.4 * 1.25
+        (visit_steps(1.0, 0.4), [1.0, 1.25], [1, 0.5]),  # steps 1 and 1 / 2: 0.5 * 1 + 0.5 * 1.5
+    ],
+)
+def test_two_updates_by_hand(step_size, values, errors):
+    mdp = _alone(gamma=0.5, reward=1.0)
+    run = dict(episode_length=5, reward_at="departure", step_size=step_size)
+    for updates in (1, 2):
+        q, error = _kernel(mdp, LocalPolicy.uniform(mdp, 0), 0, np.random.default_rng(0), updates=updates, **run)
+        assert q.values.tolist() == pytest.approx([values[updates - 1]], rel=1e-15)
+        assert error == pytest.approx(sum(errors[:updates]) / updates, rel=1e-15)
+        assert q.visited.tolist() == [1] and q.visits.tolist() == [updates] * isinstance(step_size, np.ndarray)
+
+
+def test_q_tables_hold_an_entry_for_each_pair_of_a_neighbourhood():
+    mdp = random_mdp(nx.path_graph(3), seed=1, states=(2, 3, 4), actions=(2, 1, 3))
+    q = q_tables(mdp, 1, -2.5, count=True)
+    sizes = [(2 * 3) * 2, (2 * 3 * 4) * (2 * 3), (3 * 4) * 3]
+    assert q.offset.tolist() == [0, *itertools.accumulate(sizes)]
+    assert q.values.shape == q.visited.shape == q.visits.shape == (sum(sizes),)
+    assert (q.values == -2.5).all() and not q.visited.any() and not q.visits.any()
+    assert len(q_tables(mdp, 1, 0.0).visits) == 0
+
+
+def test_thresholds_are_the_cumulative_probabilities_but_the_last():
+    mdp = random_mdp(nx.path_graph(2), seed=1, states=(2, 1), actions=(3, 2))
+    index = state_index(mdp, 0)
+    policy = np.array([0.2, 0.3, 0.5, 0.1, 0.1, 0.8, 0.4, 0.6])
+    thresholds, offsets = evaluation.action_thresholds(policy, index, mdp.actions)
+    np.testing.assert_allclose(thresholds, [0.2, 0.5, 0.1, 0.2, 0.4], rtol=1e-15)
+    assert offsets.tolist() == [0, 4]
+    assert evaluation.policy_row_offsets(index, mdp.actions).tolist() == [0, 6]
+
+
+@njit
+def _drawn(model, thresholds, offsets, index, uniforms, state, row, action):
+    draw_actions(model, thresholds, offsets, index, uniforms, state, row, action)
+
+
+def test_actions_are_drawn_by_the_inverse_of_the_cumulative_probabilities():
+    mdp = random_mdp(GRAPHS["line"], seed=5, actions=(2, 3, 4, 1))
+    policy, index = random_policy(mdp, 1, seed=6), state_index(mdp, 1)
+    thresholds, offsets = evaluation.action_thresholds(policy.flat(), index, mdp.actions)
+    rng, model = np.random.default_rng(7), mdp.tables()
+    seen = set()
+    for _ in range(60):
+        state, uniforms = rng.integers(0, mdp.states), rng.random(8)
+        row, action = np.empty(4, dtype=np.int64), np.empty(4, dtype=np.int64)
+        _drawn(model, thresholds, offsets, index, uniforms, state, row, action)
+        for i, around in enumerate(oracles.neighbourhoods(mdp, 1)):
+            probabilities = policy.tables[i][oracles.restrict(tuple(state), around)]
+            assert action[i] == np.searchsorted(np.cumsum(probabilities)[:-1], uniforms[4 + i], side="right")
+            assert row[i] == np.ravel_multi_index([state[j] for j in around], [mdp.states[j] for j in around])
+            seen.add((i, int(action[i])))
+    assert len(seen) == mdp.actions.sum()
+
+
+@njit
+def _component(model, uniform):
+    return draw_component(model, uniform)
+
+
+@pytest.mark.parametrize(("uniform", "component"), [(0.0, 0), (0.24, 0), (0.25, 1), (0.74, 1), (0.75, 2), (0.99, 2)])
+def test_the_component_of_rho(uniform, component):
+    model = random_mdp(GRAPHS["line"], seed=5, components=3).tables()
+    model = model._replace(rho_weights=np.array([0.25, 0.75, 1.0]))
+    assert _component(model, uniform) == component

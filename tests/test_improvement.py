@@ -223,3 +223,9 @@ def test_optimistic_start_is_the_largest_value_of_a_q_function():
     most = max(float(table.max()) for table in mdp.rewards) + 4 * 0.1 * np.log(3)
     assert q_start(mdp, TrainingConfig(tau=0.1, q_start="optimistic")) == pytest.approx(most / (1 - 0.8), rel=1e-13)
     assert q_start(mdp, TrainingConfig()) == 0 and q_start(mdp, TrainingConfig(q_start=-2)) == -2
+
+
+def test_sums_on_the_way_of_more_rows_than_a_block():
+    """N_0^1 has 81 joint states and is summed over before N_1^2, which contains it."""
+    mdp, policy, *rest = _problem(nx.path_graph(4), 2, 1, seed=20, states=(9, 9, 1, 2), actions=(2, 2, 3, 1))
+    _compare(mdp, policy, 1, *rest, steps=2)

@@ -66,6 +66,52 @@ def test_too_few_or_constant_values():
     assert intervals.bca([2.0, 2.0])[:3] == (2.0, 2.0, 2.0)
 
 
+def test_an_interval_worked_out_by_hand():
+    """1, 2, 3, 6: mean 3, variance 14 / 3; t(3) = 3.18245."""
+    found = intervals.student([1, 2, 3, 6])
+    assert found.mean == 3 and found.deviation == pytest.approx(math.sqrt(14 / 3), rel=1e-14)
+    assert found.high - found.mean == pytest.approx(3.182446 * math.sqrt(14 / 3) / 2, rel=1e-6)
+    assert found.mean - found.low == pytest.approx(found.high - found.mean, rel=1e-12)
+    assert (found.level, found.count) == (0.95, 4)
+    assert intervals.student_of(3.0, math.sqrt(14 / 3), 4) == found
+    assert intervals.student([5.0]) == pytest.approx((5.0, *[math.nan] * 2, 0.95, 1, math.nan), nan_ok=True)
+
+
+def test_a_difference_of_means_worked_out_by_hand():
+    """Means 3 and 10, variances 14 / 3 and 4 of 4 and 3 values."""
+    found = intervals.welch([1, 2, 3, 6], [8, 10, 12], 0.9)
+    parts = 14 / 12, 4 / 3
+    freedom = 2.5**2 / (parts[0] ** 2 / 3 + parts[1] ** 2 / 2)
+    half = stats.t(freedom).ppf(0.95) * math.sqrt(2.5)
+    assert (found.mean, found.low, found.high) == pytest.approx((-7, -7 - half, -7 + half), rel=1e-12)
+    assert (found.level, found.count) == (0.9, 3)
+    assert found.deviation == pytest.approx(math.sqrt(14 / 3 + 4), rel=1e-14)  # of one difference
+    few = intervals.welch([1.0, 2.0], [1.0], 0.9)
+    assert (few.level, few.count) == (0.9, 1) and math.isnan(few.mean) and math.isnan(few.high)
+    assert not math.isnan(intervals.welch([1.0, 2.0], [1.0, 3.0]).low)  # two values are enough
+
+
+def test_bounds_are_strict_and_levels_are_shared_out():
+    def interval(low, high):
+        return intervals.Interval(0.0, low, high, 0.9, 5, 1.0)
+
+    assert intervals.within(interval(-0.9, 0.9), 1.0)
+    assert not intervals.within(interval(-1.0, 0.9), 1.0) and not intervals.within(interval(-0.9, 1.0), 1.0)
+    assert intervals.family(0.95, 1) == pytest.approx(0.95) and intervals.family(0.9, 5) == pytest.approx(0.98)
+    assert intervals.equivalence_level(0.99) == pytest.approx(0.98)
+
+
+def test_a_bootstrap_interval_says_what_it_is_of():
+    values = [1.0, 2.0, 3.0, 6.0]
+    found = intervals.bca(values, 0.9, resamples=999)
+    assert found.mean == 3 and (found.level, found.count) == (0.9, 4) and found.low < 3 < found.high
+    assert found.deviation == pytest.approx(math.sqrt(14 / 3))
+    skewed = np.random.default_rng(3).gamma(1, 1, 30)
+    assert intervals.bca(skewed, resamples=999, seed=1) != intervals.bca(skewed, resamples=999)
+    assert intervals.bca(values, 0.5, resamples=999).low > found.low
+    assert intervals.bca([1.0, 2.0], resamples=99).count == 2 and math.isnan(intervals.bca([1.0]).low)
+
+
 def test_bca_is_repeatable_and_leans_to_the_long_tail():
     values = -np.random.default_rng(3).gamma(1, 1, 30)
     one, again = intervals.bca(values, resamples=999), intervals.bca(values, resamples=999)
@@ -115,6 +161,16 @@ def test_no_number_of_seeds_resolves_nothing():
     assert math.isnan(intervals.seeds_to_resolve(0.0, 1.0))
     assert math.isnan(intervals.seeds_to_resolve(1e-9, 1.0))
     assert intervals.seeds_to_resolve(1.0, 0.0) == 2
+    assert math.isnan(intervals.seeds_to_resolve(math.nan, 1.0)) and math.isnan(intervals.seeds_to_resolve(1, math.inf))
+    assert intervals.seeds_to_resolve(-1.0, 2.0) == intervals.seeds_to_resolve(1.0, 2.0)
+    assert intervals.seeds_to_resolve(22.0, 1.0, 0.99) == 3  # t(1) is 64 at this level: two seeds do for four in ten
+    assert intervals.seeds_to_resolve(0.5, 1.0) == 34  # as tables of the power of the t test have it
+    most = intervals.MOST_SEEDS
+    assert most / 2 < intervals.seeds_to_resolve(0.004, 1.0) < most and math.isnan(
+        intervals.seeds_to_resolve(0.0038, 1.0)
+    )
     assert intervals.seeds_for_equivalence(0.1, 1.0, 0.5) == intervals.seeds_to_resolve(0.4, 1.0, 0.9)
     assert intervals.seeds_for_equivalence(0.1, 1.0, 0.5, against=0.99) == intervals.seeds_to_resolve(0.4, 1.0, 0.9)
+    assert intervals.seeds_for_equivalence(0.9, 1.0, 0.5) == intervals.seeds_to_resolve(0.4, 1.0, 0.9)
+    assert math.isnan(intervals.seeds_for_equivalence(0.5, 1.0, 0.5, against=0.99))
     assert intervals.seeds_for_equivalence(-0.9, 1.0, 0.5, against=0.99) == intervals.seeds_to_resolve(0.4, 1.0, 0.99)

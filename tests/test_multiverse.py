@@ -108,6 +108,10 @@ def test_main_effects_at_eight_agents_are_orthogonal_to_each_other_and_to_pairs(
         ({"blocks": [{"agents": 3, "jobs": 2}]}, "blocks.jobs: no such key"),
         ({"blocks": [{"agents": 3, "settings_per_job": 0}]}, "blocks.settings_per_job: 0 is not allowed; an integer >= 1"),
         ({"also": ["mine"]}, "also: 'mine' is not allowed; one of as_printed, working"),
+        (
+            {"choices": {"rho": ["all_infected", "one_infected"]}, "defining_words": [], "blocks": [{"agents": 3}], "also": ["working"]},
+            r"also: 'working' is not allowed; its rho is 'uniform', the choices are \['all_infected', 'one_infected'\]",
+        ),
         ({"kappas": [-1]}, "kappa: -1 is not allowed"),
         ({"seeds": [True]}, "seeds: True is not allowed"),
         ({"settings": {"tau": -1}}, "tau: -1 is not allowed"),

@@ -183,3 +183,10 @@ def test_refused_edges(edge):
 
 def test_parallel_edges_count_once():
     assert Network.from_graph(nx.MultiGraph([(0, 1), (0, 1), (1, 2)])).edges == ((0, 1), (1, 2))
+
+
+def test_a_table_of_too_many_rows_is_refused():
+    with pytest.raises(
+        ValueError, match=r"hops: a neighbourhood of 21 agents has 4.4e\+12 joint values; .* fewer hops"
+    ):
+        local_index([list(range(21))], [4] * 21)

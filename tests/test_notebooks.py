@@ -14,6 +14,7 @@ import nbformat
 import papermill
 import pytest
 import truths
+from nbclient.exceptions import DeadKernelError
 
 from lpi import experiment, notebook
 from lpi.notebook import NotebookError
@@ -179,6 +180,19 @@ def test_kernel_that_does_not_start_is_tried_three_times(tmp_path, monkeypatch):
     with pytest.raises(NotebookError, match="did not start in 3 attempts: Kernel died before"):
         notebook.execute(_small(tmp_path), {}, tmp_path / "out.ipynb", tmp_path / "out.html")
     assert len(attempts) == 3
+
+
+def test_a_kernel_that_dies_in_a_cell_is_not_tried_again(tmp_path, monkeypatch):
+    attempts = []
+
+    def dies(*_, **__):
+        attempts.append(1)
+        raise DeadKernelError("Kernel died")
+
+    monkeypatch.setattr(papermill, "execute_notebook", dies)
+    with pytest.raises(NotebookError, match="small.ipynb: the kernel died while a cell was running"):
+        notebook.execute(_small(tmp_path), {}, tmp_path / "out.ipynb", tmp_path / "out.html")
+    assert len(attempts) == 1 and not (tmp_path / "out.ipynb").exists()
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,5 @@ def test_training_jobs_import_what_they_need(tmp_path, method, needed, unneeded)
 def test_every_public_name_exists():
     for name in lpi.__all__:
         assert getattr(lpi, name) is not None
+    with pytest.raises(AttributeError, match="module 'lpi' has no attribute 'trian'"):
+        lpi.trian  # noqa: B018

@@ -319,6 +319,9 @@ def test_tables_that_are_not_what_they_should_be(folder, tmp_path):
     (folder / "working/claims.csv").write_text("reading,claim\nworking,rate_own\n", encoding="utf-8")
     with pytest.raises(ResultsError, match=r"working/claims.csv: column agents, .*: missing"):
         report_tables.load(folder)
+    (folder / "working/provenance.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ResultsError, match="working/provenance.json: cannot be read as JSON"):
+        report_tables.load(folder)
     with pytest.raises(ResultsError, match="no such folder"):
         report_tables.load(tmp_path / "none")
     with pytest.raises(ResultsError, match="no measured jobs"):

@@ -217,8 +217,9 @@ def test_algorithm_3_agrees_with_the_fast_one():
 def test_improvement_is_the_best_of_many_product_policies():
     mdp = MDPS["ring"]
     model, rng = DenseModel(mdp), np.random.default_rng(0)
-    q, tau = coupling.q_functions(rng, mdp).mean(axis=0), 5.0
+    q, tau = rng.normal(size=(12, 8)), 5.0
     best = model.improve(q, tau)
+    assert max(abs(table - 1 / 2).max() for table in best) > 0.02  # not the start
     value = model.expected(q, best) + tau * dense.entropy(best).sum(axis=0)
     for _ in range(50):
         other = coupling.regular_policy(rng, mdp, 1.0)
@@ -230,3 +231,11 @@ def test_improvement_is_the_best_of_many_product_policies():
 def test_too_many_pairs_are_refused():
     with pytest.raises(ValueError, match="agents: 15 is not allowed here: .* at most"):
         DenseModel(lpi.spreading_process(nx.path_graph(15)))
+
+
+def test_an_improvement_that_does_not_settle_is_no_result(monkeypatch):
+    monkeypatch.setattr(dense, "SWEEPS", 1)
+    model = DenseModel(MDPS["ring"])
+    q = np.random.default_rng(0).normal(size=(12, 8))
+    with pytest.raises(ArithmeticError, match="not settled after 1 sweeps"):
+        model.improve(q, 5.0)

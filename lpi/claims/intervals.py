@@ -21,8 +21,8 @@ LEVEL = 0.95
 """Level of the intervals, family-wise where there are several."""
 POWER = 0.8
 """Chance with which the sample sizes given would resolve an effect."""
-MOST_SEEDS = 1_000_000
-"""A larger number of seeds is not given: the effect counts as none."""
+MOST_SEEDS = 2**19
+"""A larger number of seeds is not given: the effect counts as none.  A power of 2, by which the search goes."""
 
 
 class Interval(NamedTuple):

@@ -67,11 +67,6 @@ def q_influence(mdp: NetworkedMDP, q: Sequence[np.ndarray] | np.ndarray) -> np.n
     return influence
 
 
-def value_influence(mdp: NetworkedMDP, v: Sequence[np.ndarray]) -> np.ndarray:
-    """Z^V of (23), shape (n, n), for V_i(s) of shape (joint states,) per agent."""
-    return np.array([[np.ptp(row.reshape(*mdp.states), axis=j).max() for j in range(mdp.agents)] for row in v])
-
-
 def second_order_influence(mdp: NetworkedMDP, q: np.ndarray) -> np.ndarray:
     """H^Q of Definition 8, shape (n, n), for the mean Q(s, a) of shape (joint states, joint actions).
 

@@ -1,0 +1,134 @@
+"""The tables of docs/quality.md, from the CSV files beside this one: `python tests/quality/page.py`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parents[1] / "docs/quality.md"
+COVERAGE, RUNS = HERE / "coverage.csv", HERE / "coverage_runs.csv"
+COVERED = ("module", "statements", "statements_covered", "branches", "branches_covered", "lines_missed")
+RUN = ("run", "tests", "failed", "stopped")
+DRAWN, MUTANTS, EQUIVALENT = HERE / "mutation.csv", HERE / "mutants.csv", HERE / "equivalent.csv"
+ASKED_COVERAGE, ASKED_SCORE = 95, 85
+"""Percent."""
+NONE = "Not measured yet.\n"
+NORMAL = 1.96
+"""Quantile of a 95 % interval."""
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a table; none if there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def modules_of(report: Path) -> list[dict]:
+    """Rows (COVERED) of coverage's JSON report."""
+    files = json.loads(report.read_text(encoding="utf-8"))["files"]
+    rows = []
+    for name, found in sorted(files.items()):
+        total = found["summary"]
+        missed = " ".join(map(str, found["missing_lines"]))
+        values = (
+            name, total["num_statements"], total["covered_lines"], total["num_branches"], total["covered_branches"],
+            missed,
+        )  # fmt: skip
+        rows.append(dict(zip(COVERED, values, strict=True)))
+    return rows
+
+
+def table(head: list[str], rows: list[list]) -> str:
+    """In Markdown; columns but the first are numbers."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def coverage_text() -> str:
+    """All of lpi, and the modules that have least."""
+    rows = [{k: v if k in ("module", "lines_missed") else int(v) for k, v in row.items()} for row in read(COVERAGE)]
+    if not rows:
+        return NONE
+    total = {name: sum(row[name] for row in rows) for name in COVERED[1:-1]}
+    least = sorted(rows, key=lambda row: row["statements_covered"] / max(row["statements"], 1))[:10]
+
+    def line(name, row):
+        both = row["statements_covered"] + row["branches_covered"], row["statements"] + row["branches"]
+        return [
+            name, row["statements"], share(row["statements_covered"], row["statements"]), row["branches"],
+            share(row["branches_covered"], row["branches"]), share(*both),
+        ]  # fmt: skip
+
+    head = ["", "statements", "covered", "branches", "covered", "both"]
+    lines = [line("**lpi**", total), *(line(f"`{row['module']}`", row) for row in least)]
+    runs = [[row["run"], row["tests"], row["failed"], row["stopped"]] for row in read(RUNS)]
+    met = all(100 * total[f"{part}_covered"] >= ASKED_COVERAGE * total[part] for part in ("statements", "branches"))
+    verdict = f"Asked: {ASKED_COVERAGE} % of the lines and of the branches; {'met' if met else '**not met**'}.\n"
+    return f"{verdict}\n{table(head, lines)}\n{table(['tests run', 'tests', 'failed', 'stopped'], runs)}"
+
+
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """95 % interval of a share that was counted in a sample (Wilson, 1927)."""
+    middle = (part + NORMAL**2 / 2) / (whole + NORMAL**2)
+    half = NORMAL * (part * (whole - part) / whole + NORMAL**2 / 4) ** 0.5 / (whole + NORMAL**2)
+    return middle - half, middle + half
+
+
+def key(row: dict) -> tuple:
+    """What a mutant is known by when lines above it come and go."""
+    return row["module"], row["operator"], row["before"], row["after"]
+
+
+def mutation_text() -> str:
+    """Scores by target, of the mutants drawn, and the survivors that change nothing."""
+    drawn, mutants = read(DRAWN), read(MUTANTS)
+    if not drawn:
+        return NONE
+    equivalent = {key(row): row["reason"] for row in read(EQUIVALENT)}
+    rows, reasons, met = [], Counter(), True
+    for target in drawn:
+        own = [row for row in mutants if row["target"] == target["target"]]
+        found = Counter(row["outcome"] for row in own)
+        dead, same = found["killed"] + found["timeout"], 0
+        for row in own:
+            if row["outcome"] == "survived" and key(row) in equivalent:
+                same += 1
+                reasons[equivalent[key(row)]] += 1
+        low, high = wilson(dead, len(own) - same)
+        met = met and 100 * dead >= ASKED_SCORE * (len(own) - same)
+        rows.append([
+            f"`{target['target']}`", target["places"], len(own), found["killed"], found["timeout"], found["survived"],
+            same, share(dead, len(own)), share(dead, len(own) - same), f"{100 * low:.0f} to {100 * high:.0f} %",
+        ])  # fmt: skip
+    head = ["", "places", "mutants", "killed", "timed out", "survived", "equivalent", "score", "without equivalent"]
+    verdict = f"Asked: {ASKED_SCORE} % of the mutants that are not equivalent; {'met' if met else '**not met**'} by the estimate.\n"
+    listed = [[reason, number] for reason, number in sorted(reasons.items())]
+    text = f"{verdict}\n{table([*head, '95 % interval'], rows)}"
+    return text + (f"\n{table(['equivalent because', 'mutants'], listed)}" if listed else "")
+
+
+def page_text(present: str) -> str:
+    """The page with today's tables in their places."""
+    for name, text in (("coverage", coverage_text()), ("mutation", mutation_text())):
+        begin, end = f"<!-- {name}: made by python tests/quality/page.py -->\n", f"<!-- end of {name} -->"
+        before, _, rest = present.partition(begin)
+        _, _, after = rest.partition(end)
+        present = f"{before}{begin}\n{text}\n{end}{after}"
+    return present
+
+
+def main() -> None:
+    PAGE.write_text(page_text(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

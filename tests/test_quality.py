@@ -1,0 +1,57 @@
+"""The page of coverage and mutants holds what the tables hold."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tests/quality")
+    monkeypatch.delitem(sys.modules, "page", raising=False)
+    import page
+
+    yield page
+    del sys.modules["page"]
+
+
+def test_the_page_is_up_to_date(page):
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert page.page_text(text) == text
+    assert all(f"<!-- {name}: made by" in text for name in ("coverage", "mutation"))
+
+
+def test_coverage_is_counted_by_module(page, tmp_path, monkeypatch):
+    summary = dict(num_statements=10, covered_lines=9, num_branches=4, covered_branches=2)
+    (tmp_path / "report.json").write_text(
+        json.dumps({"files": {"lpi/a.py": {"summary": summary, "missing_lines": [3]}}}), encoding="utf-8"
+    )
+    assert page.modules_of(tmp_path / "report.json") == [
+        dict(zip(page.COVERED, ("lpi/a.py", 10, 9, 4, 2, "3"), strict=True))
+    ]
+    monkeypatch.setattr(page, "COVERAGE", tmp_path / "coverage.csv")
+    assert page.coverage_text() == page.NONE
+    page.COVERAGE.write_text(f"{','.join(page.COVERED)}\nlpi/a.py,10,9,4,2,3\nlpi/b.py,90,90,0,0,\n")
+    text = page.coverage_text()
+    assert "**not met**" in text and "| **lpi** | 100 | 99.0 % | 4 | 50.0 % | 97.1 % |" in text
+    assert "| `lpi/a.py` | 10 | 90.0 % | 4 | 50.0 % | 78.6 % |" in text
+
+
+def test_scores_leave_out_what_is_equivalent(page, tmp_path, monkeypatch):
+    for name in ("DRAWN", "MUTANTS", "EQUIVALENT"):
+        monkeypatch.setattr(page, name, tmp_path / f"{name}.csv")
+    assert page.mutation_text() == page.NONE
+    page.DRAWN.write_text("target,places\nclaims,400\n")
+    head = "target,module,operator,before,after,outcome\n"
+    rows = [f"claims,m,o,x{i},y,{'survived' if i < 3 else 'timeout' if i < 4 else 'killed'}" for i in range(22)]
+    page.MUTANTS.write_text(head + "\n".join(rows) + "\n")
+    page.EQUIVALENT.write_text("module,operator,before,after,reason\nm,o,x0,y,a size\nm,o,x9,y,killed all the same\n")
+    text = page.mutation_text()
+    assert "| `claims` | 400 | 22 | 18 | 1 | 3 | 1 | 86.4 % | 90.5 % | 71 to 97 % |" in text
+    assert "| a size | 1 |" in text and "killed all the same" not in text and "; met by" in text
