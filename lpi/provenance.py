@@ -8,6 +8,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,7 @@ def package_files(*modules: str) -> list[str]:
         if path is None or path in found:
             continue
         found.add(path)
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            waiting += _imported(node)
+        waiting += _imports(path)
     return sorted(path.relative_to(PACKAGE.parent).as_posix() for path in found)
 
 
@@ -80,6 +80,12 @@ def publish(sources: Iterable[str | Path], folder: str | Path, configuration: Ma
         target = folder / "notebooks" / source.name if source.suffix in NOTEBOOKS else folder / source.name
         atomic_write(target, source.read_bytes())
     atomic_write(folder / "provenance.json", json.dumps(record(configuration), indent=2, ensure_ascii=False) + "\n")
+
+
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    """What of this package a file may load; commands share most files, so that each is read once a process."""
+    return tuple(name for node in ast.parse(path.read_text(encoding="utf-8")).body for name in _imported(node))
 
 
 def _imported(node: ast.stmt) -> list[str]:

@@ -21,6 +21,7 @@ from lpi.runs import TIMEFORMAT
 from lpi.runs import watch as keep_journal
 from lpi.stale_locks import release
 from lpi.studies.design import CHOSEN, FACTORS, STUDIES
+from snakemake.common import overwrite_function_params
 
 # Modules behind each command, beside what they import themselves.
 COMMANDS = {
@@ -120,9 +121,20 @@ def environment_overrides(wildcards):
     return options_of(EXPERIMENT.environment_assignments(wildcards.reading), wildcards.reading)
 
 
+def is_ours(function):
+    """Whether a function of the workflow's names, which are also Snakemake's own, is one of this file."""
+    return function.__code__.co_filename == is_ours.__code__.co_filename
+
+
+@cache
+def simulated(reading, agents):
+    """Whether J is simulated; asked once for all kappa, tau and seeds."""
+    return EXPERIMENT.simulated(reading, agents)
+
+
 def reference_file(wildcards):
     """What the simulations of a training job share; nothing where J is computed exactly."""
-    if not EXPERIMENT.simulated(wildcards.reading, int(wildcards.agents)):
+    if not simulated(wildcards.reading, int(wildcards.agents)):
         return []
     return "<results>/{reading}/references/n{agents}_tau{tau}.npz"
 
@@ -426,9 +438,9 @@ TRAINING = training_rules()
 # Held as long as this call lives: the locks that a killed one left do not stop the next.
 ALIVE = release(".snakemake") if workflow.is_main_process else None
 
-# Snakemake asks for the arguments of these functions several times a job.
-for function in [value for value in globals().values() if inspect.isfunction(value)]:
-    function.__signature__ = inspect.signature(function)
+# Snakemake asks for the arguments of these functions a dozen times a job.
+for function in [value for value in globals().values() if inspect.isfunction(value) and is_ours(value)]:
+    overwrite_function_params(function, inspect.signature(function).parameters)
 
 # A job has one core: the libraries beneath it must not start a thread for each core of the machine.  `python` is this
 # interpreter, whether or not its virtual environment is activated; with --sdm it is that of the job's environment.
