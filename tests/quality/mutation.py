@@ -87,7 +87,26 @@ def draw(target: str, copy: Path, most: int, seed: int) -> tuple[int, list]:
     rng, every = random.Random(f"{target} {seed}"), []
     for name in TARGETS[target][0]:
         every += [found for _, found in sorted(places(copy / "lpi" / name).items())]
-    return len(every), [rng.choice(found) for found in rng.sample(every, min(most, len(every)))]
+    chosen = [rng.choice(found) for found in rng.sample(every, min(most, len(every)))]
+    return len(every), [mutation for mutation in chosen if _is_python(mutated(mutation))]
+
+
+def mutated(mutation) -> str:
+    """The module with a mutation."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    source = Path(mutation.module_path).read_text(encoding="utf-8")
+    return mutate_code(source, get_operator(mutation.operator_name)(), mutation.occurrence)
+
+
+def _is_python(source: str) -> bool:
+    """Not so where the star of keyword arguments was taken for a product."""
+    try:
+        compile(source, "", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 class Reached:
@@ -201,12 +220,8 @@ def forked(work, seconds: float):
 
 def outcome(copy: Path, mutation, found: dict) -> tuple[str, str, str]:
     """Of a mutant, and its line before and after."""
-    from cosmic_ray.mutating import mutate_code
-    from cosmic_ray.plugins import get_operator
-
     path = Path(mutation.module_path)
-    source = path.read_text(encoding="utf-8")
-    mutant = mutate_code(source, get_operator(mutation.operator_name)(), mutation.occurrence)
+    source, mutant = path.read_text(encoding="utf-8"), mutated(mutation)
     before, after = changed(source, mutant)
     tests = covering(found, str(path.relative_to(copy / "lpi")), *extent(source, mutation.start_pos[0]))
     if not tests:
