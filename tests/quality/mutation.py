@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -102,10 +103,11 @@ def mutated(mutation) -> str:
 
 def _is_python(source: str) -> bool:
     """Not so where the star of keyword arguments was taken for a product."""
-    try:
-        compile(source, "", "exec")
-    except SyntaxError:
-        return False
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            compile(source, "", "exec")
+        except SyntaxError:
+            return False
     return True
 
 
