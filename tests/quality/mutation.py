@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/quality/mutation.py [improvement evaluation claims] [--places 150] [--seed 0] [--tests ...]
 
-Cosmic Ray makes the mutants, in a copy of the tree.  Targets that are compiled are run interpreted (NUMBA_DISABLE_JIT):
-numba's cache cannot hide a mutant, and what is out of bounds fails.  The tests of a target are run once without a mutant, with the lines
+Cosmic Ray makes the mutants, in a copy of the tree.  Compiled code is run interpreted (NUMBA_DISABLE_JIT): numba's cache
+cannot hide a mutant, and what is out of bounds fails.  The tests of a target are run once without a mutant, with the lines
 that each one reaches; then a process is forked for each mutant and runs tests that reach it, quick ones first, until one
 fails.  Processes are forked from one that has imported the libraries but nothing of lpi.
 
@@ -50,8 +50,6 @@ TARGETS = {
     ),
 }
 """Modules under lpi, and what is tested in tests/test_*.py."""
-COMPILED = {"improvement", "evaluation"}
-"""Targets with compiled code."""
 LONG = 3.0
 """CPU seconds, interpreted, of a test that is left out."""
 PATIENCE = 15.0
@@ -118,7 +116,6 @@ class Reached:
         self.coverage, self.seconds, self.failed = coverage, {}, []
 
     def pytest_runtest_logstart(self, nodeid):
-        self.began = time.process_time()
         self.coverage.switch_context(nodeid)
 
     def pytest_fixture_setup(self, fixturedef, request):
@@ -128,11 +125,12 @@ class Reached:
 
     def pytest_runtest_call(self, item):
         self.coverage.switch_context(item.nodeid)
+        self.began = time.process_time()
 
     def pytest_runtest_logreport(self, report):
         if report.failed:
             self.failed.append(report.nodeid)
-        if report.when == "teardown":
+        if report.when == "call":
             self.seconds[report.nodeid] = time.process_time() - self.began
 
 
@@ -232,7 +230,7 @@ def outcome(copy: Path, mutation, found: dict) -> tuple[str, str, str]:
 
     path.write_text(mutant, encoding="utf-8")
     try:
-        limit = 10 + 3 * sum(found["seconds"][test] for test in tests)
+        limit = 30 + 3 * sum(found["seconds"][test] for test in tests)
         status = forked(lambda: int(pytest.main([*OPTIONS, *tests])), limit)
     finally:
         path.write_text(source, encoding="utf-8")
@@ -275,7 +273,7 @@ def prepare(copy: Path) -> None:
     os.chdir(copy)
     sys.path[:0] = [str(copy), str(copy / "tests"), str(HERE)]
     sys.dont_write_bytecode = True
-    os.environ.update(NUMBA_CACHE_DIR=str(copy / "kernels"), PYTHONDONTWRITEBYTECODE="1")
+    os.environ.update(NUMBA_DISABLE_JIT="1", NUMBA_CACHE_DIR=str(copy / "kernels"), PYTHONDONTWRITEBYTECODE="1")
     import hypothesis.strategies
     import matplotlib.figure
     import networkx
@@ -290,9 +288,6 @@ def prepare(copy: Path) -> None:
 
 def measure(target: str, copy: Path, files, most: int, seed: int) -> tuple[dict, list[dict]]:
     """What was drawn (DRAW), and its mutants (MUTANT); `files` as in TARGETS."""
-    interpreted = target in COMPILED
-    os.environ["NUMBA_DISABLE_JIT"] = str(int(interpreted))
-    sys.modules["numba"].config.DISABLE_JIT = interpreted
     found = forked(lambda: baseline(copy, files), 3600)
     if not isinstance(found, dict) or found["failed"]:
         raise SystemExit(f"{target}: the tests do not pass without a mutant: {found and found['failed']}")
