@@ -43,7 +43,7 @@ KILLED, TIMEOUT, SURVIVED = "killed", "timeout", "survived"
 PARTS = ("__init__", "amendments", "evidence", "intervals", "judge", "model", "plot", "report")
 TARGETS = {
     "improvement": (("improvement.py",), ("improvement",)),
-    "evaluation": (("evaluation.py",), ("evaluation", "improvement", "spreading", "simulation")),
+    "evaluation": (("evaluation.py",), ("evaluation", "improvement", "spreading")),
     "claims": (
         tuple(f"claims/{name}.py" for name in PARTS),
         ("evidence", "verdicts", "intervals", "claims_report", "judge", "claims"),
