@@ -298,6 +298,8 @@ def _alone(gamma: float, reward: float):
     [
         ((0.5, None), [0.5, 0.875], [1, 0.75]),  # 0.875 = 0.5 * 0.5 + 0.5 * (1 + 0.5 * 0.5)
         ((2.0, 4.0), [0.5, 0.8], [1, 0.75]),  # steps 2 / 4 and 2 / 5: 0.6 * 0.5 + 0.4 * 1.25
+        ((0.25, 0.5), [0.5, 0.625], [1, 0.75]),  # steps 1 / 2 and 1 / 6
+        (visit_steps(1.0, 1.0), [1.0, 1.5], [1, 0.5]),  # a step of 1 alone
         (visit_steps(1.0, 0.4), [1.0, 1.25], [1, 0.5]),  # steps 1 and 1 / 2: 0.5 * 1 + 0.5 * 1.5
     ],
 )
@@ -308,7 +310,9 @@ def test_two_updates_by_hand(step_size, values, errors):
         q, error = _kernel(mdp, LocalPolicy.uniform(mdp, 0), 0, np.random.default_rng(0), updates=updates, **run)
         assert q.values.tolist() == pytest.approx([values[updates - 1]], rel=1e-15)
         assert error == pytest.approx(sum(errors[:updates]) / updates, rel=1e-15)
-        assert q.visited.tolist() == [1] and q.visits.tolist() == [updates] * isinstance(step_size, np.ndarray)
+        # what is counted is where in the table of steps an entry is: no further than its end
+        visits = [min(updates, len(step_size))] if isinstance(step_size, np.ndarray) else []
+        assert q.visited.tolist() == [1] and q.visits.tolist() == visits
 
 
 def test_q_tables_hold_an_entry_for_each_pair_of_a_neighbourhood():

@@ -246,9 +246,11 @@ def test_lengths_needed_are_interpolated():
 
 
 def test_what_lies_outside_the_lengths_on_the_same_side_is_not_compared():
-    kept = {(0, 3): WITHIN, (1, 3): LATE, (0, 4): WITHIN, (1, 4): WITHIN}
+    kept = {(0, 3): WITHIN, (1, 3): LATE, (0, 4): WITHIN, (1, 4): WITHIN, (0, 5): ABOVE, (1, 5): BELOW}
     found = samples({(0, 0): ABOVE, (1, 0): ABOVE, (0, 1): BELOW, (1, 1): ABOVE, (0, 2): BELOW, (1, 2): BELOW} | kept)
-    np.testing.assert_allclose(found.values, [1, 0.3, 0], atol=1e-12)
+    np.testing.assert_allclose(found.values, [1, 0.3, 0, -1], atol=1e-12)
+    found = samples({(0, 0): ABOVE, (1, 0): ABOVE, (0, 1): BELOW, (1, 1): ABOVE, (0, 2): WITHIN, (1, 2): LATE})
+    np.testing.assert_allclose(found.values, [1, 0.3])  # two seeds are enough
 
 
 @pytest.mark.parametrize(

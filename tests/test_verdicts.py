@@ -44,6 +44,7 @@ def greater(low, high, **more):
         (-0.3, 0.5, {"margin": 0.2, "ceiling": 0.1}, INVISIBLE),
         (-0.1, 0.1, {"margin": 0.2, "ceiling": 0.01}, INVISIBLE),
         (-0.3, 0.5, {"margin": 0.2, "ceiling": 0.2}, UNRESOLVED),
+        (-0.1, 0.3, {"margin": 0.25, "ceiling": 0.19}, INVISIBLE),
         (-0.1, 0.3, {"margin": 0.9, "ceiling": 0.3}, CONTRADICTED),
         (-0.1, 0.3, {"margin": 0.25, "ceiling": 0.2}, UNRESOLVED),
         (-0.1, 0.3, {"ceiling": 0.1}, UNRESOLVED),
@@ -355,6 +356,8 @@ def test_losses_of_several_panels_and_conventions_are_kept_apart():
     found = claims.evaluate(curves, locality=pd.DataFrame(rows), claims=["beyond_local"])
     assert set(found[found["reading"] == "own"]["verdict"]) == {UNTESTED}
     shipped = found[found["reading"] != "own"]
+    assert (shipped["low"] == shipped["statistic"]).all() and (shipped["high"] == shipped["statistic"]).all()
+    assert set(shipped["level"]) == {1.0} and set(shipped["seeds"]) == {0}
     values = {(row.reading, row.agents): row.statistic for row in shipped.itertuples()}
     spans = {"working": 2.0, "as_printed": 4.0}
     assert values == {(name, n): pytest.approx(1 / n / span) for name, span in spans.items() for n in (5, 8)}

@@ -27,25 +27,12 @@ def pytest_configure(config):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
+def pytest_runtest_call(item):
+    """Not its fixtures, which other tests may share."""
     signal.setitimer(signal.ITIMER_VIRTUAL, item.config.getoption("--seconds-of-cpu"))
     try:
         return (yield)
+    except Stopped:
+        pytest.skip("stopped: out of CPU time")
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    try:
-        return (yield)
-    except Stopped:
-        pytest.skip("stopped: out of CPU time")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup():
-    try:
-        return (yield)
-    except Stopped:
-        pytest.skip("stopped: out of CPU time")

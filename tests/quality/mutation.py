@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/quality/mutation.py [improvement evaluation claims] [--places 150] [--seed 0] [--tests ...]
 
-Cosmic Ray makes the mutants, in a copy of the tree.  Targets that are compiled are run interpreted (NUMBA_DISABLE_JIT):
-numba's cache cannot hide a mutant, and what is out of bounds fails.  The tests of a target are run once without a mutant, with the lines
+Cosmic Ray makes the mutants, in a copy of the tree.  Compiled code is run interpreted (NUMBA_DISABLE_JIT): numba's cache
+cannot hide a mutant, and what is out of bounds fails.  The tests of a target are run once without a mutant, with the lines
 that each one reaches; then a process is forked for each mutant and runs tests that reach it, quick ones first, until one
 fails.  Processes are forked from one that has imported the libraries but nothing of lpi.
 
@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -42,15 +43,13 @@ KILLED, TIMEOUT, SURVIVED = "killed", "timeout", "survived"
 PARTS = ("__init__", "amendments", "evidence", "intervals", "judge", "model", "plot", "report")
 TARGETS = {
     "improvement": (("improvement.py",), ("improvement",)),
-    "evaluation": (("evaluation.py",), ("evaluation", "improvement", "spreading", "simulation")),
+    "evaluation": (("evaluation.py",), ("evaluation", "improvement", "spreading")),
     "claims": (
         tuple(f"claims/{name}.py" for name in PARTS),
         ("evidence", "verdicts", "intervals", "claims_report", "judge", "claims"),
     ),
 }
 """Modules under lpi, and what is tested in tests/test_*.py."""
-COMPILED = {"improvement", "evaluation"}
-"""Targets with compiled code."""
 LONG = 3.0
 """CPU seconds, interpreted, of a test that is left out."""
 PATIENCE = 15.0
@@ -87,7 +86,27 @@ def draw(target: str, copy: Path, most: int, seed: int) -> tuple[int, list]:
     rng, every = random.Random(f"{target} {seed}"), []
     for name in TARGETS[target][0]:
         every += [found for _, found in sorted(places(copy / "lpi" / name).items())]
-    return len(every), [rng.choice(found) for found in rng.sample(every, min(most, len(every)))]
+    chosen = [rng.choice(found) for found in rng.sample(every, min(most, len(every)))]
+    return len(every), [mutation for mutation in chosen if _is_python(mutated(mutation))]
+
+
+def mutated(mutation) -> str:
+    """The module with a mutation."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    source = Path(mutation.module_path).read_text(encoding="utf-8")
+    return mutate_code(source, get_operator(mutation.operator_name)(), mutation.occurrence)
+
+
+def _is_python(source: str) -> bool:
+    """Not so where the star of keyword arguments was taken for a product."""
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            compile(source, "", "exec")
+        except SyntaxError:
+            return False
+    return True
 
 
 class Reached:
@@ -97,7 +116,6 @@ class Reached:
         self.coverage, self.seconds, self.failed = coverage, {}, []
 
     def pytest_runtest_logstart(self, nodeid):
-        self.began = time.process_time()
         self.coverage.switch_context(nodeid)
 
     def pytest_fixture_setup(self, fixturedef, request):
@@ -107,11 +125,12 @@ class Reached:
 
     def pytest_runtest_call(self, item):
         self.coverage.switch_context(item.nodeid)
+        self.began = time.process_time()
 
     def pytest_runtest_logreport(self, report):
         if report.failed:
             self.failed.append(report.nodeid)
-        if report.when == "teardown":
+        if report.when == "call":
             self.seconds[report.nodeid] = time.process_time() - self.began
 
 
@@ -201,12 +220,8 @@ def forked(work, seconds: float):
 
 def outcome(copy: Path, mutation, found: dict) -> tuple[str, str, str]:
     """Of a mutant, and its line before and after."""
-    from cosmic_ray.mutating import mutate_code
-    from cosmic_ray.plugins import get_operator
-
     path = Path(mutation.module_path)
-    source = path.read_text(encoding="utf-8")
-    mutant = mutate_code(source, get_operator(mutation.operator_name)(), mutation.occurrence)
+    source, mutant = path.read_text(encoding="utf-8"), mutated(mutation)
     before, after = changed(source, mutant)
     tests = covering(found, str(path.relative_to(copy / "lpi")), *extent(source, mutation.start_pos[0]))
     if not tests:
@@ -215,7 +230,7 @@ def outcome(copy: Path, mutation, found: dict) -> tuple[str, str, str]:
 
     path.write_text(mutant, encoding="utf-8")
     try:
-        limit = 10 + 3 * sum(found["seconds"][test] for test in tests)
+        limit = 30 + 3 * sum(found["seconds"][test] for test in tests)
         status = forked(lambda: int(pytest.main([*OPTIONS, *tests])), limit)
     finally:
         path.write_text(source, encoding="utf-8")
@@ -258,7 +273,7 @@ def prepare(copy: Path) -> None:
     os.chdir(copy)
     sys.path[:0] = [str(copy), str(copy / "tests"), str(HERE)]
     sys.dont_write_bytecode = True
-    os.environ.update(NUMBA_CACHE_DIR=str(copy / "kernels"), PYTHONDONTWRITEBYTECODE="1")
+    os.environ.update(NUMBA_DISABLE_JIT="1", NUMBA_CACHE_DIR=str(copy / "kernels"), PYTHONDONTWRITEBYTECODE="1")
     import hypothesis.strategies
     import matplotlib.figure
     import networkx
@@ -273,9 +288,6 @@ def prepare(copy: Path) -> None:
 
 def measure(target: str, copy: Path, files, most: int, seed: int) -> tuple[dict, list[dict]]:
     """What was drawn (DRAW), and its mutants (MUTANT); `files` as in TARGETS."""
-    interpreted = target in COMPILED
-    os.environ["NUMBA_DISABLE_JIT"] = str(int(interpreted))
-    sys.modules["numba"].config.DISABLE_JIT = interpreted
     found = forked(lambda: baseline(copy, files), 3600)
     if not isinstance(found, dict) or found["failed"]:
         raise SystemExit(f"{target}: the tests do not pass without a mutant: {found and found['failed']}")
