@@ -12,9 +12,11 @@
 #   baseline   apart from the default job: LPI beside the localized actor-critic on the same runs
 #   scaling    apart from the default job: how time, memory and visited share grow, as benchmarks/growth.py measured
 #   verify     apart from the default job: a sample of the committed results, made anew and compared
+from lpi.yaml_files import check_files
 from snakemake.utils import min_version
 
 min_version("9.27")
+check_files("config/config.yaml", *workflow.configfiles)
 
 
 configfile: "config/config.yaml"
