@@ -41,10 +41,8 @@ def read(
         judge: is given the headers of all arrays, and a function that reads one of them; raises what is to be raised.
 
     Raises:
-        OSError: no such file.
         Exception: a damaged archive fails in many ways, not all of them documented.
     """
-    check_file(path)
     with zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 

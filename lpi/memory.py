@@ -229,7 +229,7 @@ def check_decoupled(environment: EnvironmentConfig, key: str = "agents") -> None
         raise ConfigError(
             f"{key}: {environment.agents} is not allowed: the optimum takes "
             f"{in_gigabytes(decoupled_memory(environment.agents))}, the limit is {in_gigabytes(EXACT_LIMIT)}; "
-            f"at most {most} agents"
+            f"at most {most} agents fit"
         )
 
 

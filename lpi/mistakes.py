@@ -45,7 +45,7 @@ def written_as_text(value: Any) -> str:
     number = int(number) if number.is_integer() and re.fullmatch("[+-]?[0-9]+", value) else number
     if re.fullmatch(r"[+-]?\d+e[+-]?\d+", value, re.IGNORECASE):
         return f" (YAML takes {value} for text; write {number!r})"
-    return f" (this is text: write {number!r} without quotes, in a file, because --config makes text of numbers)"
+    return f" (this is text; the number is written {number!r}, without quotes)"
 
 
 def integer(key: str, text: str, low: int, high: int | None = None) -> int:
@@ -53,7 +53,7 @@ def integer(key: str, text: str, low: int, high: int | None = None) -> int:
     # not int() alone, which also takes "1_0" and other scripts' digits, and has a message of its own for 5000 digits
     if re.fullmatch("[0-9]{1,99}", text) and low <= int(text) and (high is None or int(text) <= high):
         return int(text)
-    value = text if re.fullmatch("-?[0-9]{1,99}", text) else shown(text)
+    value = shown(text).strip("'") if re.fullmatch("-?[0-9]+", text) else shown(text)
     raise ConfigError(
         f"{key}: {value} is not allowed; an integer >= {low}" + ("" if high is None else f" and <= {high}")
     )

@@ -62,9 +62,10 @@ class LocalPolicy:
     @classmethod
     def load(cls, path, mdp: NetworkedMDP) -> LocalPolicy:
         """Read a policy written by `save` and check it against the MDP; nothing in the file is executed."""
+        arrays.check_file(path)
         try:
             found = arrays.read(path, lambda headers, array: _check_headers(mdp, headers, array))
-        except (OSError, _OtherShape):
+        except (PermissionError, _OtherShape):
             raise
         except Exception as error:  # a damaged archive fails in many ways, not all of them documented
             raise ValueError(f"policy: {path} is not a policy file written by lpi ({error})") from error

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -88,19 +88,21 @@ def load(path, mdp: NetworkedMDP, tau: float) -> Reference:
     Raises:
         ValueError: no such file, or one for another MDP or tau.
     """
+    digest = _digest(mdp, tau)
     try:
-        held = arrays.read(path, lambda headers, _: _check_headers(mdp, headers))
-        made_for = held.pop("made_for")
+        arrays.check_file(path)
+        held = arrays.read(path, lambda headers, array: _check_headers(mdp, digest, headers, array))
+        held.pop("made_for")
         found = Reference(**held)
+    except _OtherDigest:
+        raise ValueError(
+            f"reference: {str(path)!r} is not allowed, it was made for another environment, tau or release; "
+            "a file that lpi reference wrote with the same options"
+        ) from None
     except Exception as error:  # a damaged archive fails in many ways, not all of them documented
         raise ValueError(
             f"reference: {str(path)!r} is not allowed ({error}); a file that lpi reference wrote"
         ) from error
-    if not np.array_equal(made_for, _digest(mdp, tau)):
-        raise ValueError(
-            f"reference: {str(path)!r} is not allowed, it was made for another environment, tau or release; "
-            "a file that lpi reference wrote with the same options"
-        )
     if not _consistent(found, mdp):
         raise ValueError(
             f"reference: {str(path)!r} is not allowed, its tables do not go together; a file that lpi reference wrote"
@@ -108,7 +110,16 @@ def load(path, mdp: NetworkedMDP, tau: float) -> Reference:
     return found
 
 
-def _check_headers(mdp: NetworkedMDP, headers: Mapping[str, arrays.Header]) -> None:
+class _OtherDigest(ValueError):
+    """A file that was made for something else."""
+
+
+def _check_headers(
+    mdp: NetworkedMDP,
+    digest: np.ndarray,
+    headers: Mapping[str, arrays.Header],
+    array: Callable[[str], np.ndarray],
+) -> None:
     """A file holds the fields of a reference, of their types, with as many dimensions and entries as they may have."""
     n, most = mdp.agents, int(mdp.states.max())
     entries = max(REFERENCE_STATES, int((mdp.states * mdp.actions).sum())) * n * int(mdp.actions.max())
@@ -117,6 +128,9 @@ def _check_headers(mdp: NetworkedMDP, headers: Mapping[str, arrays.Header]) -> N
         "stride": (n,), "label": (n, most), "rank": (n, most), "widths": (2,),
     }  # fmt: skip
     kinds = {"made_for": "uint8", "known": "float64", "score": "float32", "beyond": "float32"}
+    made_for = headers.get("made_for")
+    if made_for is not None and made_for.shape == (32,) and not np.array_equal(array("made_for"), digest):
+        raise _OtherDigest
     if set(headers) != set(shapes):
         raise ValueError(f"it holds {', '.join(sorted(headers))}")
     for name, shape in shapes.items():
