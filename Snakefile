@@ -13,9 +13,11 @@
 #   scaling    apart from the default job: how time, memory and visited share grow, as benchmarks/growth.py measured
 #   crate      apart from the default job: what is published as an RO-Crate, with what its jobs took
 #   verify     apart from the default job: a sample of the committed results, made anew and compared
+from lpi.yaml_files import check_files
 from snakemake.utils import min_version
 
 min_version("9.27")
+check_files("config/config.yaml", *workflow.configfiles)
 
 
 configfile: "config/config.yaml"

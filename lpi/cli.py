@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lpi.config import (
+    LARGEST_EPISODES,
     LARGEST_SEED,
     READINGS,
     SETTINGS,
@@ -24,6 +24,7 @@ from lpi.config import (
     parse_assignment,
     resolve,
 )
+from lpi.mistakes import integer
 from lpi.multiverse.cli import add_multiverse
 from lpi.truth import commands as truth_commands
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from lpi.policy import LocalPolicy
 
 _EPISODES = "4000"  # of `lpi evaluate` where the exact value does not fit
-_MDPS = "200"  # of `lpi theory`
+_MDPS, _MOST_MDPS = "200", 10_000  # of `lpi theory`
+_LARGEST_HYPOTHESES = 100  # agents of `lpi theory`: its notes write down numbers of joint states
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -170,7 +172,9 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _mdp(settings: Settings):
     from lpi.environments import model
+    from lpi.memory import check_model
 
+    check_model(settings)
     return model(settings.environment)
 
 
@@ -230,7 +234,7 @@ def _write_policy(policy: LocalPolicy, path: Path, output: Path) -> None:
 
 def _seeds(options: argparse.Namespace) -> list[int]:
     """The seeds of `lpi train`, as many as there are files to write."""
-    seeds = [_integer("seed", text, 0, LARGEST_SEED) for text in options.seed]
+    seeds = [integer("seed", text, 0, LARGEST_SEED) for text in options.seed]
     for position, seed in enumerate(seeds):
         if seed in seeds[:position]:
             raise ConfigError(f"seed: {seed} is there twice; different integers")
@@ -254,8 +258,8 @@ def _reference(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    settings, seed = _settings(options), _integer("seed", options.seed, 0, LARGEST_SEED)
-    episodes = _integer("episodes", options.episodes, 2)
+    settings, seed = _settings(options), integer("seed", options.seed, 0, LARGEST_SEED)
+    episodes = integer("episodes", options.episodes, 2, LARGEST_EPISODES)
     from lpi import exact, simulation
     from lpi.policy import LocalPolicy
 
@@ -283,20 +287,27 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _optimum(options: argparse.Namespace) -> None:
     settings = _settings(options)
     from lpi import exact
+    from lpi.memory import check_decoupled
 
+    check_decoupled(settings.environment)
     found = exact.optimum(_mdp(settings), settings.training.tau)
     _print(settings, found, found.method, error_bound=found.error_bound)
 
 
 def _theory(options: argparse.Namespace) -> None:
-    settings, seed = _settings(options), _integer("seed", options.seed, 0, LARGEST_SEED)
-    mdps = _integer("mdps", options.mdps, 1)
+    settings, seed = _settings(options), integer("seed", options.seed, 0, LARGEST_SEED)
+    mdps = integer("mdps", options.mdps, 1, _MOST_MDPS)
     if settings.training.tau == 0:
         raise ConfigError("tau: 0.0 is not allowed; a number > 0, the theorems are about the regularised reward")
     check_outputs(output=options.output)
+    environment = settings.environment
+    if environment.agents > _LARGEST_HYPOTHESES:
+        raise ConfigError(f"agents: {environment.agents} is not allowed here; at most {_LARGEST_HYPOTHESES}")
+    from lpi.memory import check_model
+
+    check_model(settings)
     from lpi.theory import table as theory_table
 
-    environment = settings.environment
     chosen = options.p1_means, options.p2_means
     given = any(chosen) or any(text.split("=")[0].strip() in ("p1_means", "p2_means") for text in options.assignments)
     conventions = ((environment.p1_means, environment.p2_means),) if given else theory_table.CONVENTIONS
@@ -334,16 +345,6 @@ def _notebook(options: argparse.Namespace) -> None:
     from lpi.notebook import execute, read_parameters
 
     execute(options.notebook, read_parameters(options.parameters), options.output, options.html)
-
-
-def _integer(key: str, text: str, low: int, high: int | None = None) -> int:
-    # not int() alone, which also takes "1_0" and other scripts' digits, and has a message of its own for 5000 digits
-    if re.fullmatch("[0-9]{1,99}", text) and low <= int(text) and (high is None or int(text) <= high):
-        return int(text)
-    value = text if re.fullmatch("-?[0-9]+", text) else repr(text)
-    raise ConfigError(
-        f"{key}: {value} is not allowed; an integer >= {low}" + ("" if high is None else f" and <= {high}")
-    )
 
 
 def _check_name(reading: str) -> None:

@@ -5,7 +5,6 @@ The config schema, the command line, the named readings and the tables in the do
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import sys
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lpi.edge_list import is_file
+from lpi.mistakes import ConfigError, shown, unknown_key, written_as_text
 from lpi.network import GRAPHS, check_family
 from lpi.readings import READINGS
 
@@ -23,20 +23,20 @@ LOCAL_STATES, LOCAL_ACTIONS = 4, 2  # of the spreading process
 LARGEST_SEED = 2**32 - 1
 LARGEST_NETWORK = 10_000
 """Agents: ten times what has been measured; with a few digits too many, building the network would never end."""
+LARGEST_COUNT = 10**9
+"""Steps, loops and samples: ten thousand times what the readings take; their products still fit in 64 bits."""
+LARGEST_EPISODES = 10**6
+LARGEST_GAMMA = 0.9999
+"""Of an experiment: beyond it, values and simulated episodes of 1 / (1 - gamma) steps would never end."""
 SPREADING = "spreading"
 _PYTHON = re.compile(r"[^{}<>\"'\x00-\x1f]*[^{}<>\"'\x00-\x1f/]\.py")
-
-
-class ConfigError(ValueError):
-    """A setting that is not allowed; the message names the key, the value and what is allowed."""
 
 
 def _setting(default, description: str, source: str, *kinds: str, low=None, high=None, above=None, below=None, of=()):
     """A field with its description, source and the values allowed.
 
-    kinds: "integer", "number", "null", "list" (of integers >= low), "file" (of edges), "python" (a
-    file), "mapping" (from names to numbers); low/high are inclusive bounds,
-    above/below exclusive ones; `of` lists the words allowed.
+    kinds: "integer", "number", "null", "list" (of integers >= low), "file" (of edges), "python" (a file), "mapping"
+    (from names to numbers); low/high are inclusive bounds, above/below exclusive ones; `of` lists the words allowed.
     """
     limits = dict(kinds=kinds, low=low, high=high, above=above, below=below, of=tuple(of))
     return field(default=default, metadata=dict(description=description, source=source, **limits))
@@ -63,7 +63,7 @@ class EnvironmentConfig(_Checked):
     p2: float = _setting(0.7, "Parameter of the protection's transition.", "6.1", "number", low=0, high=1)
     p_eff: float = _setting(0.4, "Probability that action 1 protects.", "6.1", "number", low=0, high=1)
     cost: float = _setting(0.3, "Price c of action 1 in reward units.", "6.1", "number", low=0, high=1)
-    gamma: float = _setting(0.95, "Discount factor.", "6.1", "number", low=0, below=1)
+    gamma: float = _setting(0.95, "Discount factor.", "6.1", "number", low=0, high=LARGEST_GAMMA)
     p1_means: str = _setting(
         "failure",
         "Whether p1 is the probability that an exposed agent escapes (failure) or catches the spread (success).",
@@ -104,18 +104,29 @@ class EnvironmentConfig(_Checked):
 class TrainingConfig(_Checked):
     """Algorithms 1 and 2: what LPI computes from which samples."""
 
-    kappa: int = _setting(1, "Hops that a policy sees.", "6.1: 0, 1, 2, 3", "integer", low=0)
+    kappa: int = _setting(1, "Hops that a policy sees.", "6.1: 0, 1, 2, 3", "integer", low=0, high=LARGEST_NETWORK)
     beta: int | None = _setting(
-        None, "Hops that a truncated Q function sees; null: kappa.", "6.1: beta = kappa", "integer", "null", low=0
+        None,
+        "Hops that a truncated Q function sees; null: kappa.",
+        "6.1: beta = kappa",
+        "integer",
+        "null",
+        low=0,
+        high=LARGEST_NETWORK,
     )
     tau: float = _setting(0.05, "Entropy weight.", "6.2: 0.02, 0.05, 0.1", "number", low=0)
     eta: float = _setting(0.05, "Step size of (12); eta * tau must not exceed 1.", "6.1", "number", above=0)
     inner_steps: int = _setting(
-        10, "Updates (12) in an outer loop.", "6.1: 10 steps; Algorithm 1 line 8 makes 11", "integer", low=1
+        10,
+        "Updates (12) in an outer loop.",
+        "6.1: 10 steps; Algorithm 1 line 8 makes 11",
+        "integer",
+        low=1,
+        high=LARGEST_COUNT,
     )
-    outer_loops: int = _setting(50, "Outer loops of Algorithm 1.", "6.1", "integer", low=1)
+    outer_loops: int = _setting(50, "Outer loops of Algorithm 1.", "6.1", "integer", low=1, high=LARGEST_COUNT)
     trajectory_length: int = _setting(
-        10_000, "T: TD updates of each agent in an outer loop.", "never given", "integer", low=1
+        10_000, "T: TD updates of each agent in an outer loop.", "never given", "integer", low=1, high=LARGEST_COUNT
     )
     episode_length: int | None = _setting(
         None,
@@ -124,6 +135,7 @@ class TrainingConfig(_Checked):
         "integer",
         "null",
         low=1,
+        high=LARGEST_COUNT,
     )
     policy_evaluation: str = _setting(
         "td0",
@@ -205,7 +217,9 @@ class ReportingConfig(_Checked):
     exact_states: int = _setting(
         4**10, "Largest number of joint states that auto evaluates exactly.", "ours", "integer", low=1
     )
-    evaluation_episodes: int = _setting(160, "Episodes of a simulated J.", "never given", "integer", low=2)
+    evaluation_episodes: int = _setting(
+        160, "Episodes of a simulated J.", "never given", "integer", low=2, high=LARGEST_EPISODES
+    )
     entropy_weight: str = _setting(
         "network",
         "Entropy weight of the reported reward: n tau per agent as in (2), or tau per agent.",
@@ -287,8 +301,8 @@ def check_setting(key: str, value: Any) -> Any:
     elif not isinstance(value, bool) and isinstance(value, (int, float)) and abs(value) <= _LARGEST:
         value = int(value) if "integer" in kinds and float(value).is_integer() else value
         if _within(value, limits) and ("number" in kinds or ("integer" in kinds and _is_integer(value))):
-            return float(value) if "number" in kinds else value
-    raise ConfigError(f"{key}: {value!r} is not allowed; {allowed(key)}")
+            return float(value) + 0.0 if "number" in kinds else value  # no sign on a zero: names of files hold it
+    raise ConfigError(f"{key}: {shown(value)} is not allowed; {allowed(key)}{written_as_text(value)}")
 
 
 def resolve(reading: str, *overrides: Mapping[str, Any], readings: Mapping[str, Mapping] | None = None) -> Settings:
@@ -337,7 +351,7 @@ def flat(settings: Settings) -> dict[str, Any]:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """`key=value` from a command line; numbers, null and lists as in JSON, anything else a word."""
+    """`key=value` from a command line; numbers (also .5 and 1.), null and lists as in JSON, anything else a word."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set: {text!r} is not allowed; key=value")
@@ -345,14 +359,9 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         parsed = json.loads(value)
     except (ValueError, RecursionError):  # no JSON, thousands of digits, thousands of brackets
         parsed = {"None": None, "none": None}.get(value, value)
+        if re.fullmatch(r"[+-]?([0-9]{0,20}\.?[0-9]{1,20}|[0-9]{1,20}\.)", value):
+            parsed = float(value)
     return key.strip(), parsed
-
-
-def unknown_key(key: str, known) -> str:
-    """Message for a key that does not exist, with the nearest one that does."""
-    close = difflib.get_close_matches(str(key), list(known), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"
-    return f"{' '.join(str(key).split())}: no such key; {hint}"
 
 
 def _check_together(settings: Settings) -> None:

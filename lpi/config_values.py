@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lpi.config import ConfigError, allowed, check_setting, unknown_key
+from lpi.config import allowed, check_setting
+from lpi.mistakes import ConfigError, shown, twice, unknown_key, written_as_text
 
 
 class Panels(NamedTuple):
@@ -27,12 +27,7 @@ class Acting(NamedTuple):
 
 def refused(where: str, value: Any, what: str) -> ConfigError:
     """The error that says of a value in its place that it is not allowed, and what is."""
-    shown = repr(value)
-    shown = shown if len(shown) <= 120 else f"{shown[:100]} ... {shown[-10:]}"
-    hint = ""
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+e[+-]?\d+", value, re.IGNORECASE):
-        hint = f" (YAML takes {value} for text; write {float(value)!r})"
-    return ConfigError(f"{where}: {shown} is not allowed; {what}{hint}")
+    return ConfigError(f"{where}: {shown(value)} is not allowed; {what}{written_as_text(value)}")
 
 
 def setting_value(where: str, key: str, value: Any) -> Any:
@@ -55,10 +50,8 @@ def check_list(where: str, values: Any, what: str) -> None:
     """A list, not empty, no value twice."""
     if not isinstance(values, list) or not values:
         raise refused(where, values, f"{what}; at least one")
-    for position, value in enumerate(values):
-        # True == 1, but a boolean is refused by its type later on, with a better message.
-        if value in values[:position] and not isinstance(value, bool):
-            raise refused(where, values, f"{what}; {value!r} is there twice")
+    for value in twice(values):
+        raise refused(where, values, f"{what}; {shown(value)} is there twice")
 
 
 def fields_of(where: str, values: Any, kind: Any, what: str) -> list:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 FILE = re.compile(r"[^{}<>\"'\x00-\x1f]*[^{}<>\"'\x00-\x1f/]\.(?:edgelist|txt)")
 """What the name of such a file looks like."""
-LARGEST_FILE = 10 * 2**20
-"""Bytes that such a file may have."""
+LARGEST_FILE = 2**20
+"""Bytes that such a file may have: some hundred thousand edges."""
 _EDGE = re.compile(r"([0-9]{1,9})[ \t]+([0-9]{1,9})")
 
 
@@ -23,9 +24,18 @@ def read_edges(path: str, agents: int) -> list[tuple[int, int]]:
     Raises:
         ValueError: one line that names the file, what is wrong with it, where, and what is allowed.
     """
+    edges, size = _checked(path, _text(path))
+    if size != agents:
+        raise ValueError(f"agents: {agents} is not allowed with graph = {path}, which has {size}; {size}")
+    return list(edges)
+
+
+@lru_cache(maxsize=8)
+def _checked(path: str, text: str) -> tuple[tuple[tuple[int, int], ...], int]:
+    """The edges in the text of a file and the number of agents; a grid asks for them at each of its points."""
     import networkx
 
-    lines = _lines(path)
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     for number, line in enumerate(lines, 1):
         if line and _EDGE.fullmatch(line) is None:
             raise _refused(path, f"line {number}, {line[:60]!r}, is not an edge", "two agents' numbers, with a space")
@@ -41,26 +51,23 @@ def read_edges(path: str, agents: int) -> list[tuple[int, int]]:
     if not networkx.is_connected(graph):
         apart = len(graph) - len(networkx.node_connected_component(graph, 0))
         raise _refused(path, f"{apart} agents cannot be reached from agent 0", "a connected graph")
-    if len(graph) != agents:
-        raise ValueError(f"agents: {agents} is not allowed with graph = {path}, which has {len(graph)}; {len(graph)}")
-    return [(i, j) for i, j in graph.edges]
+    return tuple((i, j) for i, j in graph.edges), len(graph)
 
 
-def _lines(path: str) -> list[str]:
-    """The file's lines, without remarks and the space around them."""
+def _text(path: str) -> str:
     try:
         if not Path(path).is_file():
             raise _refused(path, "there is no such file", "a file of edges, relative to the present folder")
         with open(path, "rb") as file:
             content = file.read(LARGEST_FILE + 1)
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # as editors under Windows write it
     except OSError as error:
         raise _refused(path, str(error.strerror), "a file that can be read") from error
     except UnicodeDecodeError as error:
         raise _refused(path, "it is not text in UTF-8", "two agents' numbers a line") from error
     if len(content) > LARGEST_FILE:
         raise _refused(path, "it is too large", f"at most {LARGEST_FILE} bytes")
-    return [line.partition("#")[0].strip() for line in text.splitlines()]
+    return text
 
 
 def _refused(path: str, why: str, allowed: str) -> ValueError:

@@ -7,9 +7,9 @@ before any job starts.  Snakemake loads this module on every call, so it imports
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 from lpi.config import (
     LARGEST_SEED,
-    LOCAL_STATES,
     READINGS,
     SETTINGS,
     ConfigError,
@@ -30,7 +29,7 @@ from lpi.config import (
 from lpi.config_values import Acting, Panels, check_list, fields_of, refused, setting_value, setting_values, word
 from lpi.edge_list import is_file
 from lpi.environments import local_sizes
-from lpi.memory import DEFAULT_LIMIT_GB, EXACT_LIMIT, check_memory, exact_memory, in_gigabytes
+from lpi.memory import DEFAULT_LIMIT_GB, check_decoupled, check_locality, check_memory
 from lpi.network import Network
 
 __all__ = ["FIGURES", "GRID", "KEYS", "Acting", "Experiment", "Panels", "Point", "load"]
@@ -88,7 +87,7 @@ KEYS = {
     ),
     "seeds_per_job": Key(
         "Width of the blocks of seeds 0.., that one job trains together; results do not depend on it.",
-        "an integer >= 1",
+        f"an integer >= 1 and <= {LARGEST_SEED}",
         5,
     ),
     "figures": Key(
@@ -357,8 +356,12 @@ def _custom_readings(values: Any) -> dict[str, dict[str, Any]]:
     for name in values:
         if not isinstance(name, str) or not NAME.fullmatch(name) or name in READINGS:
             raise _refused_key("custom_readings", name)
-        if name.lower() in RESERVED:  # some file systems do not tell upper from lower case
+        # some file systems do not tell upper from lower case
+        if name.lower() in RESERVED:
             raise refused("custom_readings", name, f"the results folder needs {', '.join(RESERVED)} itself")
+        for other in (*READINGS, *values):
+            if name != other and name.lower() == str(other).lower():
+                raise refused("custom_readings", name, f"a name that differs from {other!r} in more than its case")
     return {name: _settings(f"custom_readings.{name}", settings) for name, settings in values.items()}
 
 
@@ -418,8 +421,8 @@ def _check_shared(experiment: Experiment) -> None:
                 Network.named(graph, agents)
             except ValueError as error:
                 raise ConfigError(f"{key}: {error}") from None
-            if key == "locality.agents" and exact_memory(LOCAL_STATES**agents) > EXACT_LIMIT:
-                raise refused(key, agents, f"fewer agents, whose joint states fit in {in_gigabytes(EXACT_LIMIT)}")
+            check = check_locality if key == "locality.agents" else check_decoupled
+            check(EnvironmentConfig(agents=agents), key)
 
 
 def _folder(where: str, value: Any) -> str:
@@ -429,12 +432,12 @@ def _folder(where: str, value: Any) -> str:
 
 
 def _positive(where: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
         raise _refused_key(where, value)
     return value
 
 
 def _at_least_one(where: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST_SEED:
         raise _refused_key(where, value)
     return value

@@ -9,21 +9,24 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, SPREADING, ConfigError, Settings
+from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, SPREADING, ConfigError, EnvironmentConfig, Settings
+from lpi.edge_list import is_file
 from lpi.environments import local_sizes
-from lpi.network import Network
+from lpi.network import Network, check_family
 
 DEFAULT_LIMIT_GB = 4
 LIMIT_VARIABLE = "LPI_MEMORY_LIMIT_GB"
 """Environment variable with another limit: it is a matter of the machine, no setting that results depend on."""
 
 EXACT_LIMIT = 2 * 1024**3  # bytes that an exact evaluation may need
+DECOUPLED_ENTRY_BYTES = 400  # of the solver's vectors and averages for the optimum, per (component value, rank)
 EXACT_STATE_BYTES = 360  # of the solver's vectors, per joint state: 25 in single and 10 in double precision, in pairs
 
 
+MODEL_COPIES = 3  # of the transition tables: as given, as kept, and what checking them takes
 PROCESS_BYTES = 176 * 10**6  # interpreter, libraries and compiled kernels; all of these measured, as the tests do again
 AGENT_BYTES = 5_000  # of the objects that hold an agent's neighbourhoods and tables
 EVALUATOR_BYTES = 4 * 10**6  # of an exact evaluation's plan and small vectors
@@ -37,6 +40,7 @@ LSTD_ROW_BYTES = 150  # of least-squares TD for one agent, per row of the trajec
 EPISODE_TAIL = 5e-4  # discounted weight of the steps that a simulated episode leaves out
 NUMBERS_AT_ONCE = 2**18  # most random numbers of simulations in memory, or those of one episode: a cache holds 2 MB
 EPISODES_BYTES = 2**25  # most for what is learned from episodes that are walked side by side (`lpi.lanes`)
+ENOUGH = 10**30  # bytes beyond which nobody wants to know by how much: the sizes of large networks take long to count
 EPISODES_PITCH = 72  # numbers kept for 64 such episodes: were it a power of two, rows would share few places of a cache
 
 
@@ -69,6 +73,8 @@ def table_bytes(
             cumulative=inputs * (states[i] - 1) * 8,
         )
         total = [sum(pair) for pair in zip(total, parts, strict=True)]
+        if sum(total) > ENOUGH:
+            break
     return TableBytes(*total)
 
 
@@ -173,14 +179,81 @@ def check_reference(settings: Settings) -> None:
         ConfigError: one line that says how much it takes and for how many agents it fits.
     """
     graph, agents, limit_gb = settings.environment.graph, settings.environment.agents, _environment_limit()
-    needed = [PROCESS_BYTES + AGENT_BYTES * n + _reference_memory(graph, n)[0] for n in range(1, agents + 1)]
-    if needed[-1] <= limit_gb * 10**9:
+    needed = _solved_memory(graph, agents)
+    if needed <= limit_gb * 10**9:
         return
-    fits = [n for n, size in enumerate(needed, 1) if size <= limit_gb * 10**9]
+    fits = [n for n in range(1, agents) if _has(graph, n) and _solved_memory(graph, n) <= limit_gb * 10**9]
     raise ConfigError(
-        f"agents: {agents} is not allowed with graph = {graph}: their references take {in_gigabytes(needed[-1])}, the "
+        f"agents: {agents} is not allowed with graph = {graph}: their references take {in_gigabytes(needed)}, the "
         f"limit is {limit_gb:g} GB; " + (f"{fits[-1]} agents fit" if fits else "no number of agents fits")
     )
+
+
+def _solved_memory(graph: str, agents: int) -> int:
+    return PROCESS_BYTES + AGENT_BYTES * agents + _reference_memory(graph, agents)[0]
+
+
+def _has(graph: str, agents: int) -> bool:
+    """Whether there is such a graph with so many agents."""
+    try:
+        check_family(graph, agents)
+    except ValueError:
+        return False
+    return True
+
+
+def check_model(settings: Settings) -> None:
+    """The transition tables of the environment fit in memory; asked where nothing else is.
+
+    Raises:
+        ConfigError: one line that says how much they take.
+    """
+    environment, limit_gb = settings.environment, _environment_limit()
+    tables = _named_tables(environment.graph, environment.agents, 0, 0, False, local_sizes(environment))
+    if tables.model * MODEL_COPIES > limit_gb * 10**9:
+        raise ConfigError(
+            f"agents: {environment.agents} is not allowed with graph = {environment.graph}: the transition tables of "
+            f"agents with so many neighbours take {in_gigabytes(tables.model * MODEL_COPIES)}, the limit is "
+            f"{limit_gb:g} GB; fewer agents or another graph"
+        )
+
+
+def check_decoupled(environment: EnvironmentConfig, key: str = "agents") -> None:
+    """The optimum of a spreading process fits in memory (`lpi.solvers.decoupled`); before its model is made.
+
+    Raises:
+        ConfigError: one line that says for how many agents it fits.
+    """
+    if environment.environment == SPREADING and decoupled_memory(environment.agents) > EXACT_LIMIT:
+        most = max(n for n in range(1, 64) if decoupled_memory(n) <= EXACT_LIMIT)
+        raise ConfigError(
+            f"{key}: {environment.agents} is not allowed: the optimum takes "
+            f"{in_gigabytes(decoupled_memory(environment.agents))}, the limit is {in_gigabytes(EXACT_LIMIT)}; "
+            f"at most {most} agents fit"
+        )
+
+
+def check_locality(environment: EnvironmentConfig, key: str = "agents") -> None:
+    """The best kappa-hop policies of a spreading process can be evaluated exactly in memory.
+
+    Raises:
+        ConfigError: one line that says for how many agents they can.
+    """
+    if environment.environment == SPREADING and exact_memory(LOCAL_STATES**environment.agents) > EXACT_LIMIT:
+        raise ConfigError(
+            f"{key}: {environment.agents} is not allowed; fewer agents, whose joint states fit in "
+            f"{in_gigabytes(EXACT_LIMIT)}: at most {_most_exact(LOCAL_STATES)}"
+        )
+
+
+def _most_exact(states: int) -> int:
+    """Most agents with so many local states whose joint states can be evaluated exactly."""
+    return max(n for n in range(1, 64) if exact_memory(states**n) <= EXACT_LIMIT)
+
+
+def decoupled_memory(agents: int) -> int:
+    """Bytes that the optimum of a spreading process takes: s1 of all agents, with two ranks of each."""
+    return 2**agents * 2 * agents * DECOUPLED_ENTRY_BYTES
 
 
 def in_gigabytes(size: int) -> str:
@@ -214,9 +287,19 @@ def _settings_tables(settings: Settings) -> TableBytes:
     )
 
 
+@lru_cache(maxsize=64)
+def _family(graph: str, agents: int) -> Network:
+    return Network.named(graph, agents)
+
+
+def _network(graph: str, agents: int) -> Network:
+    """The graph; those of families are kept, because a check of memory asks for one again and again."""
+    return Network.named(graph, agents) if is_file(graph) else _family(graph, agents)
+
+
 @cache
 def _named_tables(graph: str, agents: int, kappa: int, beta: int, count: bool, sizes: tuple[int, int]) -> TableBytes:
-    network = Network.named(graph, agents)
+    network = _network(graph, agents)
     return table_bytes(network, [sizes[0]] * agents, [sizes[1]] * agents, kappa, beta, count)
 
 
@@ -249,7 +332,7 @@ def _averaged(graph: str, agents: int, hops: int) -> int:
 
     One variable an agent, whose distribution depends on those within `hops`.
     """
-    network, largest = Network.named(graph, agents), [2**agents, 0]
+    network, largest = _network(graph, agents), [2**agents, 0]
     read: set[int] = set()
     for i in range(agents):
         read.update(network.neighbourhood(i, hops))
@@ -283,9 +366,8 @@ def _check_exact(settings: Settings) -> None:
     states, _ = local_sizes(settings.environment)
     joint = states**agents
     if reporting.exact(joint) and exact_memory(joint) > EXACT_LIMIT:
-        most = max(n for n in range(1, agents) if exact_memory(states**n) <= EXACT_LIMIT)
         raise ConfigError(
             f"evaluation: {reporting.evaluation!r} with exact_states = {reporting.exact_states} is not allowed with "
             f"{agents} agents: an exact evaluation takes {in_gigabytes(exact_memory(joint))}, the limit is "
-            f"{in_gigabytes(EXACT_LIMIT)}; 'monte_carlo', or at most {most} agents"
+            f"{in_gigabytes(EXACT_LIMIT)}; 'monte_carlo', or at most {_most_exact(states)} agents"
         )

@@ -18,6 +18,8 @@ _LARGEST_TABLE = 2**40
 GRAPHS = ("line", "ring", "grid", "star", "tree", "erdos_renyi", "random_regular")
 DEGREE = 3
 """Neighbours of each agent in the family random_regular."""
+LARGEST_RANDOM = 1000
+"""Agents of the family erdos_renyi: to draw a graph takes n^2 steps, and no tables of so many neighbours fit anyway."""
 
 
 class Network:
@@ -132,6 +134,10 @@ def check_family(name: str, agents: int) -> None:
         return
     if name not in GRAPHS:
         raise ValueError(f"graph: {name!r} is not allowed; one of {', '.join(GRAPHS)}")
+    if name == "erdos_renyi" and agents > LARGEST_RANDOM:
+        raise ValueError(
+            f"agents: {agents} is not allowed with graph = erdos_renyi; at most {LARGEST_RANDOM}, or a file of edges"
+        )
     if name == "random_regular" and (agents <= DEGREE or agents * DEGREE % 2):
         raise ValueError(
             f"agents: {agents} is not allowed with graph = random_regular, whose agents have {DEGREE} neighbours each; "

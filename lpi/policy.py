@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from lpi import arrays
 from lpi.mdp import NetworkedMDP
 from lpi.network import LocalIndex, local_index
 from lpi.results import atomic_write
@@ -25,17 +26,12 @@ class LocalPolicy:
     """
 
     def __init__(self, mdp: NetworkedMDP, kappa: int, tables: Sequence[np.ndarray]):
-        if kappa < 0:
-            raise ValueError(f"kappa: {kappa} is not allowed; an integer >= 0")
+        _check_kappa(kappa)
         self.kappa = int(kappa)
         self.neighbourhoods = mdp.network.neighbourhoods(self.kappa)
         self.tables = [np.ascontiguousarray(table, dtype=float) for table in tables]
-        if len(self.tables) != mdp.agents:
-            raise ValueError(f"policy: {len(self.tables)} tables are not allowed; one per agent, {mdp.agents}")
+        _check_shapes(mdp, self.neighbourhoods, [table.shape for table in self.tables])
         for i, table in enumerate(self.tables):
-            shape = (*(int(mdp.states[j]) for j in self.neighbourhoods[i]), int(mdp.actions[i]))
-            if table.shape != shape:
-                raise ValueError(f"policy: table {i} has shape {table.shape}; for this MDP and kappa it is {shape}")
             if not np.isfinite(table).all() or (table < 0).any() or (abs(table.sum(-1) - 1) > _TOLERANCE).any():
                 raise ValueError(f"policy: table {i} holds no probabilities; entries >= 0, each row sums to 1")
 
@@ -67,20 +63,56 @@ class LocalPolicy:
     @classmethod
     def load(cls, path, mdp: NetworkedMDP) -> LocalPolicy:
         """Read a policy written by `save` and check it against the MDP; nothing in the file is executed."""
+        arrays.check_file(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                names = sorted(name for name in file.files if name.startswith("table_"))
-                if "kappa" not in file.files or file["kappa"].shape != () or file["kappa"].dtype.kind not in "iu":
-                    raise ValueError("no kappa")
-                kappa, tables = int(file["kappa"]), [file[name] for name in names]
-                for name, table in zip(names, tables, strict=True):
-                    if table.dtype.kind != "f":  # numpy would read numbers from text and drop imaginary parts
-                        raise ValueError(f"{name} holds {table.dtype}, not floating-point numbers")
-        except (FileNotFoundError, IsADirectoryError, PermissionError):
+            found = arrays.read(path, lambda headers, array: _check_headers(mdp, headers, array))
+        except (PermissionError, _OtherShape):
             raise
         except Exception as error:  # a damaged archive fails in many ways, not all of them documented
             raise ValueError(f"policy: {path} is not a policy file written by lpi ({error})") from error
-        return cls(mdp, kappa, tables)
+        return cls(mdp, int(found["kappa"]), [found[name] for name in _tables(found)])
+
+
+class _OtherShape(ValueError):
+    """Tables that are not those of the MDP."""
+
+
+def _check_kappa(kappa: int) -> None:
+    if kappa < 0:
+        raise _OtherShape(f"kappa: {kappa} is not allowed; an integer >= 0")
+
+
+def _check_shapes(
+    mdp: NetworkedMDP, neighbourhoods: Sequence[Sequence[int]], shapes: Sequence[tuple[int, ...]]
+) -> None:
+    """One table per agent, of its neighbourhood."""
+    if len(shapes) != mdp.agents:
+        raise _OtherShape(f"policy: {len(shapes)} tables are not allowed; one per agent, {mdp.agents}")
+    for i, found in enumerate(shapes):
+        shape = (*(int(mdp.states[j]) for j in neighbourhoods[i]), int(mdp.actions[i]))
+        if found != shape:
+            raise _OtherShape(f"policy: table {i} has shape {found}; for this MDP and kappa it is {shape}")
+
+
+def _tables(names: Iterable[str]) -> list[str]:
+    """The names of a file's tables, by agent."""
+    return sorted(name for name in names if name.startswith("table_"))
+
+
+def _check_headers(mdp: NetworkedMDP, headers: Mapping[str, arrays.Header], array: Callable[[str], np.ndarray]) -> None:
+    """A file holds a kappa and the tables that go with it and the MDP, and nothing else."""
+    if "kappa" not in headers or headers["kappa"].shape != () or headers["kappa"].dtype.kind not in "iu":
+        raise ValueError("no kappa")
+    names = _tables(headers)
+    for name in names:
+        if headers[name].dtype.kind != "f":  # numpy would read numbers from text and drop imaginary parts
+            raise ValueError(f"{name} holds {headers[name].dtype}, not floating-point numbers")
+    others = sorted(set(headers) - {"kappa", *names})
+    if others:
+        raise ValueError(f"it holds {others[0]!r} as well")
+    kappa = int(array("kappa"))
+    _check_kappa(kappa)
+    _check_shapes(mdp, mdp.network.neighbourhoods(kappa), [headers[name].shape for name in names])
 
 
 def extend(local: Sequence[int], members: Sequence[int], default: Sequence[int]) -> np.ndarray:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from lpi import arrays
 from lpi.elementary import logarithms
 from lpi.mdp import NetworkedMDP
 from lpi.memory import REFERENCE_STATES
@@ -86,20 +88,74 @@ def load(path, mdp: NetworkedMDP, tau: float) -> Reference:
     Raises:
         ValueError: no such file, or one for another MDP or tau.
     """
+    digest = _digest(mdp, tau)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            made_for = file["made_for"]
-            found = Reference(**{name: file[name] for name in Reference._fields})
+        arrays.check_file(path)
+        held = arrays.read(path, lambda headers, array: _check_headers(mdp, digest, headers, array))
+        held.pop("made_for")
+        found = Reference(**held)
+    except _OtherDigest:
+        raise ValueError(
+            f"reference: {str(path)!r} is not allowed, it was made for another environment, tau or release; "
+            "a file that lpi reference wrote with the same options"
+        ) from None
     except Exception as error:  # a damaged archive fails in many ways, not all of them documented
         raise ValueError(
             f"reference: {str(path)!r} is not allowed ({error}); a file that lpi reference wrote"
         ) from error
-    if not np.array_equal(made_for, _digest(mdp, tau)):
+    if not _consistent(found, mdp):
         raise ValueError(
-            f"reference: {str(path)!r} is not allowed, it was made for another environment, tau or release; "
-            "a file that lpi reference wrote with the same options"
+            f"reference: {str(path)!r} is not allowed, its tables do not go together; a file that lpi reference wrote"
         )
     return found
+
+
+class _OtherDigest(ValueError):
+    """A file that was made for something else."""
+
+
+def _check_headers(
+    mdp: NetworkedMDP,
+    digest: np.ndarray,
+    headers: Mapping[str, arrays.Header],
+    array: Callable[[str], np.ndarray],
+) -> None:
+    """A file holds the fields of a reference, of their types, with as many dimensions and entries as they may have."""
+    n, most = mdp.agents, int(mdp.states.max())
+    entries = max(REFERENCE_STATES, int((mdp.states * mdp.actions).sum())) * n * int(mdp.actions.max())
+    shapes = {
+        "made_for": (32,), "known": (2, 2), "score": (None, 4), "beyond": (None, 2), "offset": (n,), "column": (n,),
+        "stride": (n,), "label": (n, most), "rank": (n, most), "widths": (2,),
+    }  # fmt: skip
+    kinds = {"made_for": "uint8", "known": "float64", "score": "float32", "beyond": "float32"}
+    made_for = headers.get("made_for")
+    if made_for is not None and made_for.shape == (32,) and not np.array_equal(array("made_for"), digest):
+        raise _OtherDigest
+    if set(headers) != set(shapes):
+        raise ValueError(f"it holds {', '.join(sorted(headers))}")
+    for name, shape in shapes.items():
+        found = headers[name]
+        alike = len(found.shape) == len(shape) and all(
+            length <= entries if wanted is None else length == wanted
+            for length, wanted in zip(found.shape, shape, strict=True)
+        )
+        if not alike or found.dtype != kinds.get(name, "int64"):
+            raise ValueError(f"{name} has the shape {found.shape} of {found.dtype}")
+
+
+def _consistent(found: Reference, mdp: NetworkedMDP) -> bool:
+    """Whether numbers are finite and every index that a simulation can form lies within its table."""
+    indices = (found.offset, found.column, found.stride, found.label, found.rank, found.widths)
+    if any((table < 0).any() or (table > 2**31).any() for table in indices):
+        return False
+    if not all(np.isfinite(table).all() for table in (found.known, found.score, found.beyond)):
+        return False
+    joint = sum(int(s) * int(label.max()) for s, label in zip(found.stride, found.label, strict=True)) + 1
+    ranks = found.rank.max(axis=1) + 1
+    within = (found.offset + ranks * mdp.actions <= found.widths[0]).all() and (
+        found.column + ranks <= found.widths[1]
+    ).all()
+    return bool(within) and joint * found.widths[0] == len(found.score) and joint * found.widths[1] == len(found.beyond)
 
 
 def _constant(mdp: NetworkedMDP) -> Reference:

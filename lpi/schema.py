@@ -129,7 +129,7 @@ def _keys() -> dict[str, dict[str, Any]]:
         "custom_readings": {"type": ["object", "null"], "propertyNames": name, "additionalProperties": settings},
         "kappas": lists["kappas"],
         "seeds": _list({"type": "integer", "minimum": 0, "maximum": LARGEST_SEED}),
-        "seeds_per_job": {"type": "integer", "minimum": 1},
+        "seeds_per_job": {"type": "integer", "minimum": 1, "maximum": LARGEST_SEED},
         "figures": _object({figure: {**panels, "required": list(Panels._fields)} for figure in FIGURES}),
         "locality": {**_object({field: lists[field] for field in Panels._fields}), "required": list(Panels._fields)},
         "acting": {**_object(acting), "required": list(Acting._fields)},

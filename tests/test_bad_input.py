@@ -110,7 +110,7 @@ POLICIES = {
 GRAPHS = {
     "binary": (bytes(range(256)), "not text in UTF-8"),
     "UTF-16": ("0 1\n1 2\n".encode("utf-16"), "not text in UTF-8"),
-    "with a byte order mark": (b"\xef\xbb\xbf0 1\n1 2\n", "line 1"),
+    "with two byte order marks": (b"\xef\xbb\xbf\xef\xbb\xbf0 1\n1 2\n", "line 1"),
     "comma separated": (b"0,1\n1,2\n", "line 1, '0,1', is not an edge"),
     "JSON": (b"[[0, 1], [1, 2]]", "is not an edge"),
     "GraphML": (b'<?xml version="1.0"?><graphml/>', "is not an edge"),
@@ -188,7 +188,7 @@ COMMANDS = {
     "a file for a key": (["optimum", "--set", "@/etc/passwd=1"], "no such key"),
     "a percent sign": (["optimum", "--set", "%s%n=1"], "%s%n: no such key"),
     "a graph too long": (["optimum", "--graph", f"{LONG}.txt"], "graph: 'nnn"),
-    "a policy too long": (["evaluate", f"{LONG}.npz"], "policy: nnn"),
+    "a policy too long": (["evaluate", f"{LONG}.npz"], "policy: 'nnn"),
     "an output too long": (["train", "--output", f"{LONG}.csv"], "output: 'nnn"),
     "parameters that are no JSON": (notebook("bad.json"), "bad.json: not"),
     "parameters without an end": (notebook("deep.json"), "deep.json: not"),

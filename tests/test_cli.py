@@ -245,7 +245,7 @@ BAD = {
     "no equals sign": ("train --output o.csv --set kappa", ["--set", "'kappa'", "key=value"]),
     "negative tau": ("train --output o.csv --tau -0.1", ["tau: -0.1", ">= 0"]),
     "tau is no number": ("optimum --tau NaN", ["tau: nan", ">= 0"]),
-    "gamma of 1": ("optimum --gamma 1", ["gamma: 1", "< 1"]),
+    "gamma of 1": ("optimum --gamma 1", ["gamma: 1", "<= 0.9999"]),
     "eta and tau": ("train --output o.csv --set eta=30 --tau 0.05", ["eta: 30", "tau = 0.05", "eta * tau <= 1"]),
     "p1 above 1": ("train --output o.csv --p1 1.2", ["p1: 1.2", ">= 0 and <= 1"]),
     "p1_means": ("optimum --p1-means sucess", ["p1_means: 'sucess'", "'failure' or 'success'"]),

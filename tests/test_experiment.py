@@ -71,8 +71,8 @@ STRUCTURE = {
     "agents in words": (panel(agents=["eight"]), "figures.figure1.agents: 'eight'", "an integer >= 1"),
     "negative tau": (panel(taus=[-0.1]), "figures.figure1.taus: -0.1", "a number >= 0"),
     "tau as YAML reads 1e-2": (panel(taus=["1e-2"]), "figures.figure1.taus: '1e-2'", "write 0.01"),
-    "gamma of one": (setting("gamma", 1), "settings.gamma: 1", ">= 0 and < 1"),
-    "gamma above one": (setting("gamma", 1.2), "settings.gamma: 1.2", ">= 0 and < 1"),
+    "gamma of one": (setting("gamma", 1), "settings.gamma: 1", ">= 0 and <= 0.9999"),
+    "gamma above one": (setting("gamma", 1.2), "settings.gamma: 1.2", ">= 0 and <= 0.9999"),
     "p1 above one": (setting("p1", 1.01), "settings.p1: 1.01", ">= 0 and <= 1"),
     "p2 below zero": (setting("p2", -0.01), "settings.p2: -0.01", ">= 0 and <= 1"),
     "p_eff in words": (setting("p_eff", "much"), "settings.p_eff: 'much'", "a number"),
@@ -89,7 +89,7 @@ STRUCTURE = {
     "value in a reading": (
         {"custom_readings": {"mine": {"gamma": 2}}},
         "custom_readings.mine.gamma: 2",
-        ">= 0 and < 1",
+        ">= 0 and <= 0.9999",
     ),
     "no seed per job": ({"seeds_per_job": 0}, "seeds_per_job: 0", "an integer >= 1"),
     "fractional seeds per job": ({"seeds_per_job": 2.5}, "seeds_per_job: 2.5", "an integer >= 1"),
@@ -128,7 +128,7 @@ TOGETHER = {
     "or nearly": ({"custom_readings": {"Package": {}}}, "custom_readings: 'Package'", "the results folder needs logs"),
     "a brace in a folder": ({"results_folder": "a{b}"}, "results_folder: 'a{b}'", "without {}<>"),
     "infinite tau": (panel(taus=[float("inf")]), "figures.figure1.taus: inf", "a number >= 0"),
-    "gamma not a number": (setting("gamma", float("nan")), "settings.gamma: nan", "< 1"),
+    "gamma not a number": (setting("gamma", float("nan")), "settings.gamma: nan", "<= 0.9999"),
     "eta tau above one": ({**panel(taus=[0.5]), **setting("eta", 3)}, "eta: 3", "tau = 0.5", "eta * tau <= 1"),
     "tau above 1 / eta": (panel(taus=[20.5]), "eta: 0.05", "tau = 20.5", "eta * tau <= 1"),
     "H above t0": (

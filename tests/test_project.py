@@ -82,10 +82,12 @@ def test_package_files_follow_imports():
     names = (
         "__init__",
         "__main__",
+        "arrays",
         "cli",
         "config",
         "edge_list",
         "mdp",
+        "mistakes",
         "multiverse/__init__",
         "multiverse/cli",
         "network",

@@ -14,11 +14,11 @@ import hashlib
 import io
 import itertools
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from lpi.config import (
@@ -33,7 +33,10 @@ from lpi.config import (
     resolve,
     unknown_key,
 )
+from lpi.memory import check_memory
+from lpi.mistakes import shown, twice
 from lpi.results import atomic_write
+from lpi.yaml_files import read_yaml
 
 MEASURED = ("entropy_weight",)
 """Choices that change what is reported of a run, never the run."""
@@ -41,6 +44,8 @@ KEYS = ("choices", "defining_words", "blocks", "also", "kappas", "seeds", "setti
 BLOCK_KEYS = ("agents", "only", "settings_per_job")
 TAKEN = ("agents", "kappa", "graph", *(f.name for f in fields(ReportingConfig) if f.name not in MEASURED))
 """Settings that are no choice: blocks and kappas set them, or all curves must be exact and on the line of 6.1."""
+LARGEST_FACTORIAL, MOST_CASES = 2**16, 10_000
+"""Combinations of all choices, and settings trained, at one number of agents: each is gone through on every call."""
 CURVES = ("case", "agents", "kappa", "seed", "outer_loop", "regularized", "unregularized", "visited_share", "entropy")
 """Columns of a job's file; a row per outer loop of a run, see `results.COLUMNS` for their meaning."""
 
@@ -172,16 +177,8 @@ def load(path: str | os.PathLike) -> Design:
     Raises:
         ConfigError: one line that names the file, the key, the value and what is allowed.
     """
-    import yaml
-
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"multiverse: {os.fspath(path)!r} is not allowed ({error.strerror}); a YAML file") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a YAML file: {error}") from error
-    try:
-        return check(content)
+        return check(read_yaml(path, "multiverse"))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -205,12 +202,30 @@ def check(content: Any) -> Design:
     )
     _list("blocks", [block.agents for block in design.blocks])
     for block in design.blocks:
+        _check_number(design, block)
         cases = design.cases(block.agents)
+        if len(cases) > MOST_CASES:
+            raise ConfigError(
+                f"blocks: {len(cases)} settings of {block.agents} agents are not allowed; at most {MOST_CASES}, "
+                "by more defining_words or by only"
+            )
         if not any(case.designed for case in cases):
             raise ConfigError(f"blocks: no reading of {block.agents} agents is in the fraction; other defining_words")
-        for case, kappa in itertools.product(cases, design.kappas):
-            design.resolve(case, kappa)
+        for case in cases:
+            design.resolve(case, design.kappas[0])
+        check_memory(design.resolve(cases[0], max(design.kappas)), key="kappas")
     return design
+
+
+def _check_number(design: Design, block: Block) -> None:
+    """So few combinations that all can be gone through."""
+    sizes = {key: len(block.only.get(key, values)) for key, values in design.choices.items() if key not in MEASURED}
+    number = math.prod(sizes.values())
+    if number > LARGEST_FACTORIAL:
+        raise ConfigError(
+            f"choices: {' * '.join(map(str, sizes.values()))} = {number} combinations are not allowed at {block.agents} "
+            f"agents; at most {LARGEST_FACTORIAL}, with fewer values or by only"
+        )
 
 
 def run_job(design: Design, job: str, output: str | os.PathLike) -> None:
@@ -238,7 +253,6 @@ def run_job(design: Design, job: str, output: str | os.PathLike) -> None:
 def _runs(design: Design, case: Case, kappa: int) -> list[tuple]:
     """Rows of all seeds of a case at one kappa."""
     from lpi.algorithm import train
-    from lpi.memory import check_memory
     from lpi.spreading import from_settings
 
     settings = design.resolve(case, kappa)
@@ -253,7 +267,7 @@ def _runs(design: Design, case: Case, kappa: int) -> list[tuple]:
 
 def _choices(values: Any) -> dict[str, tuple]:
     if not isinstance(values, Mapping) or not values:
-        raise ConfigError(f"choices: {values!r} is not allowed; a mapping from settings to lists of values")
+        raise ConfigError(f"choices: {shown(values)} is not allowed; a mapping from settings to lists of values")
     allowed = [key for key in SETTINGS if key not in TAKEN]
     choices = {}
     for key in values:
@@ -270,27 +284,29 @@ def _word(word: Any, choices: Mapping[str, tuple]) -> tuple[str, ...]:
     two = [key for key, values in choices.items() if len(values) == 2 and key not in MEASURED]
     for key in _list("defining_words", word):
         if key not in two:
-            raise ConfigError(f"defining_words: {key!r} is not allowed; one of the two-valued choices {', '.join(two)}")
+            raise ConfigError(
+                f"defining_words: {shown(key)} is not allowed; one of the two-valued choices {', '.join(two)}"
+            )
     return tuple(word)
 
 
 def _block(block: Any, choices: Mapping[str, tuple]) -> Block:
     _mapping("blocks", block, BLOCK_KEYS, optional=("only", "settings_per_job"))
     kept = {}
-    for key, values in _mapping("blocks.only", block.get("only") or {}, choices, optional=choices).items():
+    for key, values in _mapping("blocks.only", block.get("only", {}), choices, optional=choices).items():
         if key in MEASURED:
             raise ConfigError(f"blocks.only.{key}: not allowed; every way to measure a run is kept")
         kept[key] = tuple(_list(f"blocks.only.{key}", values))
         for value in kept[key]:
             if value not in choices[key]:
-                raise ConfigError(f"blocks.only.{key}: {value!r} is not allowed; one of {list(choices[key])}")
+                raise ConfigError(f"blocks.only.{key}: {shown(value)} is not allowed; one of {list(choices[key])}")
     size = _integer("blocks.settings_per_job", block.get("settings_per_job", 1), 1, 10**6)
     return Block(check_setting("agents", block["agents"]), kept, size)
 
 
 def _also(reading: Any, choices: Mapping[str, tuple]) -> str:
-    if reading not in READINGS:
-        raise ConfigError(f"also: {reading!r} is not allowed; one of {', '.join(READINGS)}")
+    if not isinstance(reading, str) or reading not in READINGS:
+        raise ConfigError(f"also: {shown(reading)} is not allowed; one of {', '.join(READINGS)}")
     for key, values in choices.items():
         value = READINGS[reading].get(key, SETTINGS[key].default)
         if value not in values:
@@ -303,7 +319,7 @@ def _also(reading: Any, choices: Mapping[str, tuple]) -> str:
 def _mapping(where: str, value: Any, known: Iterable[str], optional: Iterable[str] = ()) -> Mapping:
     """A mapping with known keys, all of them there unless optional; settings may lack any."""
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: {value!r} is not allowed; a mapping")
+        raise ConfigError(f"{where}: {shown(value)} is not allowed; a mapping")
     for key in value:
         if key not in known:
             raise ConfigError(f"{where}.{unknown_key(key, known)}")
@@ -314,12 +330,12 @@ def _mapping(where: str, value: Any, known: Iterable[str], optional: Iterable[st
 
 
 def _list(where: str, values: Any, least: int = 1) -> list:
-    if not isinstance(values, list) or len(values) < least or any(v in values[:i] for i, v in enumerate(values)):
-        raise ConfigError(f"{where}: {values!r} is not allowed; a list of {least} or more different values")
+    if not isinstance(values, list) or len(values) < least or twice(values):
+        raise ConfigError(f"{where}: {shown(values)} is not allowed; a list of {least} or more different values")
     return values
 
 
 def _integer(where: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(f"{where}: {value!r} is not allowed; an integer >= {low} and <= {high}")
+        raise ConfigError(f"{where}: {shown(value)} is not allowed; an integer >= {low} and <= {high}")
     return value

@@ -15,7 +15,7 @@ from numba import njit
 
 from lpi.elementary import exponentials, logarithms
 from lpi.mdp import NetworkedMDP
-from lpi.memory import EXACT_LIMIT
+from lpi.memory import DECOUPLED_ENTRY_BYTES, EXACT_LIMIT
 from lpi.network import digits, extended_index
 from lpi.solvers.component import Component, autonomous_component, independent_ranks, states_of, sum_by_label
 from lpi.solvers.elimination import averaged, elimination, probabilities
@@ -24,7 +24,6 @@ from lpi.solvers.krylov import constants, gmres
 _MOST_ITERATIONS = 100
 _FIRST_TOLERANCE = 1e-4  # of the first policy's values
 _LOOSENESS = 1e-4  # tolerance of the next policy's values, as a share of this one's distance from the optimum
-_ENTRY_BYTES = 400  # of the solver's vectors and the averages' work space, per (component value, rank)
 
 
 class Solution(NamedTuple):
@@ -225,11 +224,11 @@ def decoupled_problem(mdp: NetworkedMDP) -> DecoupledProblem | None:
 
 def _check_size(mdp: NetworkedMDP, component: Component) -> None:
     entries = int(np.prod(component.values.astype(object))) * sum(int(rank.max()) + 1 for rank in component.rank)
-    if entries * _ENTRY_BYTES > EXACT_LIMIT:
+    if entries * DECOUPLED_ENTRY_BYTES > EXACT_LIMIT:
         raise ValueError(
             f"agents: {mdp.agents} is not allowed here: the component of all agents and the agents' ranks have "
-            f"{float(entries):.3g} values, {entries * _ENTRY_BYTES / 1e9:.3g} GB; at most {EXACT_LIMIT / 1e9:.3g} GB, "
-            f"{EXACT_LIMIT // _ENTRY_BYTES:.3g} values, fit"
+            f"{float(entries):.3g} values, {entries * DECOUPLED_ENTRY_BYTES / 1e9:.3g} GB; at most {EXACT_LIMIT / 1e9:.3g} GB, "
+            f"{EXACT_LIMIT // DECOUPLED_ENTRY_BYTES:.3g} values, fit"
         )
 
 

@@ -6,7 +6,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from lpi.config import Settings, check_setting, flat, parse_assignment
+from lpi.config import LARGEST_NETWORK, Settings, check_setting, flat, parse_assignment
+from lpi.mistakes import integer
 
 
 def add_to(commands, add_reading, add_environment) -> None:
@@ -49,7 +50,10 @@ def _locality(options: argparse.Namespace) -> None:
 
     settings = cli._settings(options)
     cli.check_outputs(output=options.output)
-    kappas = sorted({check_setting("kappa", cli._integer("kappas", text, 0)) for text in options.kappas})
+    from lpi.memory import check_locality
+
+    kappas = sorted({integer("kappas", text, 0, LARGEST_NETWORK) for text in options.kappas})
+    check_locality(settings.environment)
     from lpi.truth.ground_truth import locality
 
     _write_table(options, settings, locality(cli._mdp(settings), settings.training.tau, kappas))
@@ -60,12 +64,15 @@ def _acting(options: argparse.Namespace) -> None:
 
     settings = cli._settings(options)
     cli.check_outputs(output=options.output)
-    values = dict.fromkeys(parse_assignment(f"p_eff={text}")[1] for text in options.p_effs)
+    from lpi.memory import check_decoupled
+
+    values = dict.fromkeys(check_setting("p_eff", parse_assignment(f"p_eff={text}")[1]) for text in options.p_effs)
+    check_decoupled(settings.environment)
     from lpi.truth.ground_truth import acting
 
     rows = []
     for p_eff in values:
-        environment = replace(settings.environment, p_eff=check_setting("p_eff", p_eff))
+        environment = replace(settings.environment, p_eff=p_eff)
         found = acting(cli._mdp(replace(settings, environment=environment)), settings.training.tau)
         rows += [{"p_eff": p_eff, **row} for row in found]
     _write_table(options, settings, rows)
