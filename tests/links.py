@@ -3,7 +3,6 @@
 import re
 from functools import cache
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote
 
 ELSEWHERE = re.compile(r"[a-z][a-z+.-]*:|//")
@@ -48,8 +47,8 @@ def dead(path):
             continue
         name, _, place = link.partition("#")
         target = (path.parent / unquote(name.partition("?")[0])).resolve() if name else path
-        if not target.exists():
-            found.append(link)
-        elif place and target.suffix in of and unquote(place) not in of[target.suffix](target)[1]:
+        if not target.exists() or (
+            place and target.suffix in of and unquote(place) not in of[target.suffix](target)[1]
+        ):
             found.append(link)
     return found
