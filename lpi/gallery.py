@@ -1,7 +1,8 @@
 """One page that leads to all published notebooks and shows their figures, made of the files beside it.
 
 `python -m lpi.gallery --figures FOLDER` writes FOLDER/index.html.  It loads nothing from elsewhere, names files relative
-to itself, and its bytes follow from what is in the folder.
+to itself, and its bytes follow from what is in the folder.  With `--pages` the page of each published notebook is first
+rendered anew from the notebook as it was executed, which is what a change of their looks asks for.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple
 
+from lpi import pages
 from lpi.config import READINGS
 from lpi.experiment import GAP, TRUTHS
 from lpi.results import atomic_write
@@ -44,11 +46,13 @@ TABLES = (".csv", ".md", ".tex")
 
 
 class Picture(NamedTuple):
-    """A figure by its files, relative to the page; `pdf` is empty where there is none."""
+    """A figure by its files, relative to the page, and its size in pixels; `pdf` is empty where there is none."""
 
     title: str
     png: str
     pdf: str
+    width: int
+    height: int
 
 
 class Page(NamedTuple):
@@ -84,12 +88,13 @@ def section(folder: Path) -> Section:
     drawn: dict[str, list[Picture]] = {name: [] for name in html}
     for path in sorted(folder.glob("*.png"), key=lambda path: _place(path.stem)):
         pdf = path.with_suffix(".pdf")
-        picture = Picture(_title(path.stem), f"{folder.name}/{path.name}", f"{folder.name}/{pdf.name}")
-        drawn.setdefault(owner(path.stem, set(html)), []).append(picture if pdf.exists() else picture._replace(pdf=""))
+        vector = f"{folder.name}/{pdf.name}" if pdf.exists() else ""
+        picture = Picture(_title(path.stem), f"{folder.name}/{path.name}", vector, *png_size(path))
+        drawn.setdefault(owner(path.stem, set(html)), []).append(picture)
     names = sorted(drawn, key=_place)
-    pages = [Page(name, _title(name), html.get(name, ""), drawn[name]) for name in names]
+    shown = [Page(name, _title(name), html.get(name, ""), drawn[name]) for name in names]
     tables = sorted(path.name for path in folder.iterdir() if path.suffix in TABLES)
-    return Section(folder.name, NOTES.get(folder.name, ""), pages, tables)
+    return Section(folder.name, NOTES.get(folder.name, ""), shown, tables)
 
 
 def owner(figure: str, notebooks: set[str]) -> str:
@@ -99,6 +104,24 @@ def owner(figure: str, notebooks: set[str]) -> str:
     if figure in TRUTHS and GAP in notebooks:
         return GAP
     return next(iter(notebooks)) if len(notebooks) == 1 else figure
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels, from the header: a page that knows them keeps its place while pictures load."""
+    with path.open("rb") as file:
+        header = file.read(24)
+    if header[:8] != b"\x89PNG\r\n\x1a\n" or len(header) < 24:
+        raise ValueError(f"{path}: not a PNG file")
+    return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
+
+
+def page_of(notebook: Path) -> str:
+    """The page of an executed notebook as it is published."""
+    import nbformat
+
+    from lpi.notebook import to_html
+
+    return pages.published(to_html(nbformat.read(notebook, as_version=4)))
 
 
 def render(figures: Path, template: str) -> str:
@@ -125,9 +148,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(prog="python -m lpi.gallery", description=__doc__.splitlines()[0])
     parser.add_argument("--figures", default="figures", type=Path, help="folder with the published results")
+    parser.add_argument("--pages", action="store_true", help="first render the notebooks' pages anew; slower")
     options = parser.parse_args(arguments)
-    if not sections(options.figures):
+    try:
+        found = sections(options.figures)
+    except ValueError as error:
+        parser.error(str(error))
+    if not found:
         parser.error(f"{options.figures}: no published figures or notebooks")
+    for notebook in sorted(options.figures.glob("*/notebooks/*.ipynb")) if options.pages else []:
+        atomic_write(notebook.with_suffix(".html"), page_of(notebook))
     atomic_write(options.figures / "index.html", render(options.figures, TEMPLATE.read_text(encoding="utf-8")))
 
 

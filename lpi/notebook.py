@@ -26,6 +26,7 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from pygments.formatters import HtmlFormatter
 
+from lpi import pages
 from lpi.results import atomic_write
 
 RETRIES = 2
@@ -75,7 +76,7 @@ def to_html(notebook: nbformat.NotebookNode) -> str:
     exporter = HTMLExporter(
         template_name="basic",
         template_file="lpi.html.j2",
-        extra_loaders=[DictLoader({"lpi.html.j2": PAGE})],
+        extra_loaders=[DictLoader({"lpi.html.j2": pages.PAGE})],
         embed_images=True,
         exclude_anchor_links=True,
         exclude_input_prompt=True,
@@ -84,7 +85,7 @@ def to_html(notebook: nbformat.NotebookNode) -> str:
     title = next((c.source.splitlines()[0].lstrip("# ") for c in notebook.cells if c.cell_type == "markdown"), "")
     colors = HtmlFormatter(style="default").get_style_defs(".highlight")
     shown = "injected-parameters" if any("injected-parameters" in _tags(c) for c in notebook.cells) else "parameters"
-    resources = {"lpi": {"title": title, "colors": colors, "shown": shown}}
+    resources = {"lpi": {"title": title, "colors": colors, "shown": shown, "sections": pages.sections(notebook.cells)}}
     page, _ = exporter.from_notebook_node(notebook, resources)
     return page
 
@@ -180,50 +181,3 @@ def _tags(cell: nbformat.NotebookNode) -> list[str]:
 def _first_line(error: object) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-PAGE = """\
-{%- extends 'basic/index.html.j2' -%}
-
-{%- block header -%}
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ resources.lpi.title | escape }}</title>
-<style>
-p, ul, blockquote { max-width: 52rem; }
-body { margin: 2rem auto; max-width: 68rem; padding: 0 1rem; color: #222; background: #fff;
-       font: 1rem/1.55 system-ui, "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
-img { max-width: 100%; height: auto; }
-blockquote { margin: 1rem 0; padding: 0.1rem 1rem; border-left: 4px solid #bbb; color: #444; }
-table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 0.8rem; }
-th, td { padding: 0.25rem 0.5rem; border-bottom: 1px solid #ddd; text-align: left; vertical-align: bottom; }
-td { white-space: nowrap; }
-thead th { border-bottom: 1.5px solid #444; }
-code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 0.85rem; }
-.highlight { background: #f6f6f6; padding: 0.4rem 0.8rem; overflow-x: auto; } .highlight pre { margin: 0; }
-details { margin: 0.4rem 0; } summary { color: #777; cursor: pointer; font-size: 0.8rem; }
-{{ resources.lpi.colors }}
-</style>
-</head>
-<body>
-<main>
-{%- endblock header -%}
-
-{% block input %}
-<details{% if resources.lpi.shown in cell.metadata.get('tags', []) %} open{% endif %}>
-<summary>{% if 'parameters' in cell.metadata.get('tags', []) %}Default parameters
-{%- elif 'injected-parameters' in cell.metadata.get('tags', []) %}Parameters of this page{% else %}Code{% endif %}</summary>
-{{ super() }}
-</details>
-{%- endblock input %}
-
-{%- block footer %}
-</main>
-</body>
-</html>
-{%- endblock footer -%}
-"""

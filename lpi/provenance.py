@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from lpi import pages
 from lpi.results import atomic_write
 
 PACKAGE = Path(__file__).parent
@@ -74,11 +75,12 @@ def commit_date() -> str | None:
 
 def publish(sources: Iterable[str | Path], folder: str | Path, configuration: Mapping[str, Any]) -> None:
     """Copy results into a folder, notebooks and their pages into its subfolder notebooks, and say in provenance.json
-    where they come from; each file is complete or not there."""
+    where they come from; each file is complete or not there.  Pages get a link to the one that leads to all."""
     folder = Path(folder)
     for source in map(Path, sources):
         target = folder / "notebooks" / source.name if source.suffix in NOTEBOOKS else folder / source.name
-        atomic_write(target, source.read_bytes())
+        page = source.suffix == ".html"
+        atomic_write(target, pages.published(source.read_text(encoding="utf-8")) if page else source.read_bytes())
     atomic_write(folder / "provenance.json", json.dumps(record(configuration), indent=2, ensure_ascii=False) + "\n")
 
 

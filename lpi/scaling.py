@@ -251,7 +251,6 @@ def size_figure(table: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(WIDTH, 1.55 * len(MEASURES) + 0.6), layout="constrained")
         axes = figure.subplots(len(MEASURES), len(graphs), sharex=True, sharey="row", squeeze=False)
         for row, (measure, name) in zip(axes, MEASURES.items(), strict=True):
-            fits = exponents(table, measure)
             for ax, graph in zip(row, graphs, strict=True):
                 families = [(kappa, runs) for (family, kappa), runs in _families(table) if family == graph]
                 for kappa, runs in families:
@@ -260,8 +259,12 @@ def size_figure(table: pd.DataFrame) -> Figure:
                     ax.plot(runs["agents"], runs[measure], label=rf"$\kappa = {kappa}$", **look(kappa)._asdict())
                 ax.set_xscale("log")
                 ax.set_yscale("log")
-                _write_exponents(ax, {kappa: fits[graph, kappa] for kappa, _ in families}, measure == "visited_share")
             row[0].set_ylabel(name)
+        for row, measure in zip(axes, MEASURES, strict=True):
+            fits = exponents(table, measure)
+            for ax, graph in zip(row, graphs, strict=True):
+                shown = {kappa: fit for (family, kappa), fit in fits.items() if family == graph}
+                _write_exponents(ax, shown, low=measure == "visited_share")
         for ax, graph in zip(axes[0], graphs, strict=True):
             ax.set_title(_spaced(graph))
         for ax in axes[-1]:
@@ -313,13 +316,17 @@ def _by_kappa(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write_exponents(ax: Axes, fits: dict[int, Exponent], low: bool) -> None:
-    """In the corner where no curve runs: lower left for shares, which begin high, else upper left."""
+    """In the corner where no long curve runs: lower left for shares, which begin high, else upper left; right of curves
+    that end in the left half, which may be steep.  The limits of the axes must be final."""
     lines = [(kappa, fit) for kappa, fit in fits.items() if fit.points >= 3]
+    to_axes = ax.transData + ax.transAxes.inverted()
+    ends = [to_axes.transform((curve.get_xdata()[-1], curve.get_ydata()[-1]))[0] for curve in ax.lines]
+    left = max([0.04, *(end + 0.05 for end in ends if end < 0.5)])
     for place, (kappa, fit) in enumerate(lines):
         height = 0.04 + 0.11 * (len(lines) - 1 - place) if low else 0.96 - 0.11 * place
-        text = f"{_plain(fit.slope)} ± {_plain((fit.high - fit.low) / 2)}"
+        text = f"{_plain(fit.slope)} ± {_plain((fit.high - fit.low) / 2)}".replace("-", "−")
         ax.text(
-            0.04, height, text, transform=ax.transAxes, va="bottom" if low else "top", fontsize=6, zorder=5,
+            left, height, text, transform=ax.transAxes, va="bottom" if low else "top", fontsize=6, zorder=5,
             color=look(kappa).color, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
         )  # fmt: skip
 

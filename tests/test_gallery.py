@@ -33,11 +33,41 @@ def test_each_notebook_and_figure_is_there_once_and_linked_relatively():
     assert sorted(targets) == sorted(re.findall(r'id="([^"]+)"', text))
 
 
+def test_pictures_say_how_large_they_are():
+    import matplotlib.image
+
+    path = FIGURES / "theory/theory.png"
+    height, width, _ = matplotlib.image.imread(path).shape
+    assert gallery.png_size(path) == (width, height)
+    assert (
+        f'src="theory/theory.png" alt="The theorems against numbers, theory" width="{width}" height="{height}"'
+        in page()
+    )
+
+
+def test_a_figure_that_is_no_picture_is_one_line(tmp_path, capsys):
+    shutil.copytree(FIGURES / "theory", tmp_path / "theory")
+    (tmp_path / "theory/theory.png").write_bytes(b"no picture")
+    with pytest.raises(SystemExit) as stop:
+        gallery.main(["--figures", str(tmp_path)])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("theory.png: not a PNG file")
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_published_pages_are_those_of_the_published_notebooks():
+    """Brought up to date by `python -m lpi.gallery --pages`."""
+    books = sorted(FIGURES.glob("*/notebooks/*.ipynb"))
+    assert len(books) > 20
+    stale = [str(book) for book in books if gallery.page_of(book) != book.with_suffix(".html").read_text("utf-8")]
+    assert stale == []
+
+
 def test_sections_are_in_order_and_names_are_escaped(tmp_path):
     for name in ("zeta & co", "working", "as_printed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "provenance.json").write_text("{}", encoding="utf-8")
-        (tmp_path / name / "figure4.png").write_bytes(b"")
+        shutil.copy(FIGURES / "working/figure4.png", tmp_path / name)
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "provenance.json").write_text("{}", encoding="utf-8")
     assert [section.name for section in gallery.sections(tmp_path)] == ["as_printed", "working", "zeta & co"]
