@@ -102,12 +102,17 @@ def growth() -> list[tuple]:
     from lpi import scaling
 
     found, grown = [], scaling.read(HERE / "growth.csv")
-    for measure, name in (("learning_seconds", "CPU time without J"), ("peak_gb", "memory")):
-        fits = [fit.slope for fit in scaling.exponents(grown, measure).values() if fit.points >= 3]
-        inside = sum(abs(slope - 1) <= LINEAR for slope in fits)
-        text = f"{inside} of {len(fits)} families; {min(fits):.2f} to {max(fits):.2f}"
-        met = verdict(inside == len(fits))
-        found.append((f"{name} against n: exponent", f"1 ± {LINEAR}", text, COMMANDS["growth"], met))
+    cached = f"the same, of runs whose tables fit into {scaling.OWN_CACHE / 2**20:g} MB"
+    tables = f"memory above the smallest run's, from {scaling.ABOVE:g} GB on, against what the tables take: exponent"
+    for what, fits, is_asked in (
+        ("CPU time without J against n: exponent", scaling.exponents(grown, "learning_seconds"), True),
+        (cached, scaling.cached_exponents(grown), False),
+        ("memory against n: exponent", scaling.exponents(grown, "peak_gb"), True),
+        (tables, scaling.table_exponents(grown), False),
+    ):
+        inside, fitted, text = scaling.linear_families(fits)
+        met = verdict(inside == fitted) if is_asked else ""
+        found.append((what, f"1 ± {LINEAR}" if is_asked else "not asked", text, COMMANDS["growth"], met))
     for run in grown[grown["part"] == "target"].itertuples():
         what = f"n = 1000, κ = 1, T = 10⁴, 50 loops, {run.episodes} episodes for each J"
         limits = f"≤ {scaling.TARGET_SECONDS} s, ≤ {scaling.TARGET_GB:g} GB"

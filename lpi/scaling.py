@@ -13,6 +13,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lpi.config import LOCAL_ACTIONS, LOCAL_STATES
+from lpi.memory import table_bytes
+from lpi.network import Network
 from lpi.plotting import STYLE, WIDTH, look
 from lpi.results import ResultsError
 
@@ -53,7 +56,9 @@ a small network neighbourhoods are cut off, so that tables grow with n until few
 UNSOLVED = 17
 """Agents from which simulations have no solved reference, which takes memory of its own (`lpi.reference`)."""
 ABOVE = 0.02
-"""GB above the smallest run's from which the growth of memory with kappa is fitted: below, the allocator decides."""
+"""GB above the smallest run's from which the growth of memory is fitted: below, the allocator decides."""
+OWN_CACHE = 2**20
+"""Bytes that a core keeps to itself on the machine of the committed table (its second level of cache)."""
 
 
 class Exponent(NamedTuple):
@@ -108,7 +113,7 @@ def exponent_above(x: Sequence[float], y: Sequence[float]) -> Exponent:
 def exponents(table: pd.DataFrame, measure: str) -> dict[tuple[str, int], Exponent]:
     """Exponent in n of a key of `MEASURES` by graph and kappa, in the order of the table.
 
-    That of memory is what it has above the constant of an interpreter with its libraries.
+    That of memory is what it has above a constant, which is fitted: an interpreter with its libraries.
     """
     found = {}
     for key, runs in _families(table):
@@ -119,6 +124,31 @@ def exponents(table: pd.DataFrame, measure: str) -> dict[tuple[str, int], Expone
             found[key] = exponent_above(runs["agents"], runs[measure])
         else:
             found[key] = exponent(runs["agents"], runs[measure])
+    return found
+
+
+def cached_exponents(table: pd.DataFrame) -> dict[tuple[str, int], Exponent]:
+    """Exponent in n of the CPU time without J, of runs whose Q tables and transition tables fit into `OWN_CACHE`.
+
+    A run does the same for every agent and update; where it need not wait for memory, its time should be linear.
+    """
+    found = {}
+    for (graph, kappa), runs in _families(table):
+        runs = runs[[_walked_bytes(graph, n, kappa) <= OWN_CACHE for n in runs["agents"]]]
+        found[graph, kappa] = exponent(runs["agents"], runs["learning_seconds"])
+    return found
+
+
+def table_exponents(table: pd.DataFrame) -> dict[tuple[str, int], Exponent]:
+    """Exponent of the memory in what the tables take, which is less for each agent at the edge of a network.
+
+    Both above the family's smallest run without a solved reference: the measured baseline, with next to no tables.
+    """
+    found = {}
+    for key, runs in _families(table):
+        runs = runs[runs["agents"] >= UNSOLVED]
+        peak, tables = (runs[column] - runs[column].min() for column in ("peak_gb", "predicted_gb"))
+        found[key] = exponent(tables[peak > ABOVE], peak[peak > ABOVE])
     return found
 
 
@@ -159,6 +189,24 @@ def size_sentence(table: pd.DataFrame) -> str:
         text = f"{name} is linear in n (exponent 1 ± {LINEAR:g}) in {len(fits) - len(others)} of {len(fits)} families"
         sentences.append(f"{text}; outside: {'; '.join(others)}." if others else f"{text}.")
     return " ".join(sentences)
+
+
+def limits_sentence(table: pd.DataFrame) -> str:
+    """What is linear where caches and edges do not come in."""
+    cached, tables = (linear_families(fits)[2] for fits in (cached_exponents(table), table_exponents(table)))
+    return (
+        f"The exponent of CPU time without J, of runs whose tables fit into {OWN_CACHE / 2**20:g} MB, is 1 ± {LINEAR:g} in "
+        f"{cached}. That of memory above the smallest run's, from {ABOVE:g} GB on, against what the tables take instead "
+        f"of n, in {tables}."
+    )
+
+
+def linear_families(fits: dict[tuple[str, int], Exponent]) -> tuple[int, int, str]:
+    """How many families with three sizes or more are linear, how many there are, and the same with all extremes."""
+    slopes = [fit.slope for fit in fits.values() if fit.points >= 3]
+    inside = sum(abs(slope - 1) <= LINEAR for slope in slopes)
+    extremes = f"; {min(slopes):.2f} to {max(slopes):.2f}" if slopes else ""
+    return inside, len(slopes), f"{inside} of {len(slopes)} families{extremes}"
 
 
 def update_sentence(table: pd.DataFrame) -> str:
@@ -308,6 +356,13 @@ def _families(table: pd.DataFrame) -> list[tuple[tuple[str, int], pd.DataFrame]]
     runs = table[(table["part"] == "size") & table["peak_gb"].notna()].sort_values("agents", kind="stable")
     order = {graph: place for place, graph in enumerate(dict.fromkeys(table["graph"]))}
     return sorted(runs.groupby(["graph", "kappa"]), key=lambda item: (order[item[0][0]], item[0][1]))
+
+
+def _walked_bytes(graph: str, agents: int, kappa: int) -> int:
+    """Bytes of the tables that TD(0) reads: Q with its marks, and the probabilities that states are drawn by."""
+    network = Network.named(graph, agents)
+    tables = table_bytes(network, [LOCAL_STATES] * agents, [LOCAL_ACTIONS] * agents, kappa, kappa)
+    return tables.q + tables.cumulative
 
 
 def _by_kappa(table: pd.DataFrame) -> pd.DataFrame:

@@ -82,6 +82,30 @@ def test_sizes_with_many_agents_at_the_edge_are_not_fitted(tmp_path):
     assert scaling.exponents(table(rows, tmp_path), "learning_seconds")["grid", 1].points == 6
 
 
+def test_time_is_fitted_where_the_tables_stay_in_the_cache(tmp_path):
+    """On a ring at kappa = 1 an agent has 8^3 entries of 9 bytes and 4^3 * 2 * 3 probabilities: 7680 bytes."""
+    sizes = (20, 50, 100, 136, 137, 1000)
+    rows = [row("size", "ring", n, 1, n if n < 137 else n**2, 0.2) for n in sizes]
+    fit = scaling.cached_exponents(table(rows, tmp_path))["ring", 1]
+    assert (fit.points, round(fit.slope, 6)) == (4, 1)
+
+
+def test_memory_is_fitted_against_what_tables_take_above_the_smallest_run(tmp_path):
+    """Tables grow as n^1.3 because fewer agents stand at the edge, and memory with them; 10 agents are solved for."""
+    sizes = (10, 20, 30, 200, 500, 1000)
+    tables = [0.3 * (n / 1000) ** 1.3 for n in sizes]
+    rows = [
+        row("size", "grid", n, 1, n, 0.18 + 2 * taken if n > 10 else 9, predicted=0.17 + taken)
+        for n, taken in zip(sizes, tables, strict=True)
+    ]
+    data = table(rows, tmp_path)
+    fit = scaling.table_exponents(data)["grid", 1]
+    assert (fit.points, round(fit.slope, 6)) == (3, 1)  # from 0.02 GB on
+    assert "against what the tables take instead of n, in 1 of 1 families; 1.00 to 1.00." in scaling.limits_sentence(
+        data
+    )
+
+
 def test_the_factor_of_an_agent_in_sight(grown):
     assert scaling.per_agent(grown, "learning_seconds").slope == pytest.approx(2)
     assert scaling.per_agent(grown, "peak_gb").slope == pytest.approx(8, rel=0.02)
