@@ -213,7 +213,7 @@ def test_a_changed_drawing_trains_nothing(edited):
         "theory_notebook": 1,
         "publish_theory": 1,
     }
-    assert edited.scheduled() == {"package": 3, **following, "report": 1, "publish_report": 1}
+    assert edited.scheduled() == {"package": 3, **following, "report": 1, "publish_report": 1, "gallery": 1}
 
 
 def test_a_new_date_alone_reruns_nothing(edited):
@@ -252,7 +252,7 @@ def test_a_misspelt_key_stops_before_any_job(finished):
 def test_committed_figures_do_not_stand_in_for_results(finished, tmp_path):
     clone = Clone(tmp_path)
     shutil.copytree(finished.folder / "figures", tmp_path / "figures")
-    assert clone.scheduled() == {"package": 13, "train_0_4": 1, **OPTIMA, **SHARED, **FOLLOWING, **THEORY}
+    assert clone.scheduled() == {"package": 14, "train_0_4": 1, **OPTIMA, **SHARED, **FOLLOWING, **THEORY}
 
 
 def test_a_run_is_the_same_on_the_command_line(finished, tmp_path):
