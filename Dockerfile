@@ -11,8 +11,8 @@ COPY constraints.txt pyproject.toml README.md ./
 COPY lpi lpi
 RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir -c constraints.txt -e .
 COPY . .
-RUN git config --system --add safe.directory /lpi && chmod -R a+rwX /lpi
-# Where a user without a home writes: kernels that numba compiles, fonts that matplotlib finds, Snakemake's cache.
-ENV HOME=/tmp XDG_CACHE_HOME=/tmp/cache MPLCONFIGDIR=/tmp/matplotlib
+# A home for whatever user it runs as: kernels that numba compiles, fonts that matplotlib finds, Snakemake's cache.
+RUN git config --system --add safe.directory /lpi && chmod -R a+rwX /lpi && mkdir -m 1777 /home/lpi
+ENV HOME=/home/lpi
 ENTRYPOINT [".venv/bin/snakemake"]
 CMD ["--cores", "2"]

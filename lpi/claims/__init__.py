@@ -129,7 +129,7 @@ CLAIMS: dict[str, Claim] = {
         lambda d, p: evidence.final_pairs(d, p, [(1, 3)], "unregularized", -1), _figure2,
     ),
     "kappa3_slightly": Claim(
-        "6.2, Figure 2", "κ = 3 is *slightly* worse than κ = 1 (by less than half the rise from κ = 0 to 2)", "greater",
+        "6.2, Figure 2", "κ = 3 is slightly worse than κ = 1 (a drop, of less than half the rise from κ = 0 to 2)", "greater",
         "curves", evidence.slight_drop, _figure2,
     ),
     "similar_rates": Claim(

@@ -1,6 +1,7 @@
 """What was changed in the rules after the first verdicts were seen, and what they were then.
 
-No threshold was moved.  An entry says which claims it is about; the verdicts before are those of the table `BEFORE`.
+No threshold was moved; two were added, `evidence.STILL_RISING` and `evidence.SLIGHTLY`, with the curves known.
+An entry says which claims it is about; the verdicts before are those of the table `BEFORE`.
 """
 
 from __future__ import annotations

@@ -28,6 +28,12 @@ from lpi.claims.intervals import student
 
 Point = tuple[int, float]
 """(agents, tau)"""
+RELEVANT = 0.01
+"""Share of J* - J of the uniform policy below which a difference in reward does not matter."""
+STILL_RISING = 0.5
+"""Share of its average pace; a run that ends at more has not converged."""
+SLIGHTLY = 0.5
+"""Share of the rise from κ = 0 to 2 that a slight difference in the same figure stays below."""
 
 
 class Sample(NamedTuple):
@@ -172,14 +178,6 @@ def final_pairs(data: Data, points: Iterable[Point], pairs, quantity: str, sign:
             values = sign * paired(*ends)
             found.append(Sample(*point, _pair(low, high), values, "reward", margin=margin, ceiling=ceiling))
     return found
-
-
-RELEVANT = 0.01
-"""Share of J* - J of the uniform policy below which a difference in reward does not matter."""
-STILL_RISING = 0.5
-"""Share of its average pace; a run that ends at more has not converged."""
-SLIGHTLY = 0.5
-"""Share of the rise from κ = 0 to 2 that a slight difference in the same figure stays below."""
 
 
 def slight_drop(data: Data, points: Iterable[Point]) -> list[Sample | Missing]:

@@ -98,7 +98,7 @@ def effect_map(effects: pd.DataFrame, agents: int, outcome: str = "supported") -
                 if cell is None:
                     continue
                 ax.text(
-                    column, row, f"{cell.effect:+.2f}".replace("-", "−"), ha="center", va="center", fontsize=5.5,
+                    column, row, f"{cell.effect:+z.2f}".replace("-", "−"), ha="center", va="center", fontsize=5.5,
                     color="white" if abs(cell.effect) > 0.6 else "black", weight="bold" if cell.clear else "normal",
                     bbox=dict(boxstyle="square,pad=0.15", fill=False, linewidth=0.6 if cell.clear else 0),
                 )  # fmt: skip

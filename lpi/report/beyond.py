@@ -140,8 +140,7 @@ def elsewhere(published: Published, claim: str) -> str:
         return (
             "Judged in the multiverse alone ([shares of its readings](replication-report.md#multiverse)), on the "
             "trajectory lengths that a reading has there; readings that differ in nothing else share the verdict. A "
-            "length that was not reached counts as the longest one run, so that two κ that both do not reach the goal "
-            "differ by nothing: no number of seeds would resolve these."
+            "length outside those run counts as the nearest of them; two that lie outside on the same side are not compared."
         )
     if claim in ELSEWHERE and published.contrasts is not None:
         rows, found = _contrasts(published, claim), []

@@ -1,6 +1,6 @@
 # The committed tables against runs of today, apart from the default job:  snakemake --cores 2 verify
-# What it trains is temporary, so that each call trains anew, and results that are there already do not stand in.  The
-# rule has no benchmark: Snakemake takes that for an output, and would do nothing in the second call.
+# What it trains is temporary, so that each call trains anew (but for one after a difference was found, which compares
+# the runs that are left), and results that are there already do not stand in.  The rule has no benchmark: Snakemake takes that for an output, and would do nothing in the second call.
 rule verify:
     input:
         package="<results>/package/verify.txt",
