@@ -89,5 +89,6 @@ onsuccess:
 
 
 onerror:
-    print("".join(f"{line}\n" for line in slurm_refusals()), end="")
+    causes = [*slurm_refusals(), *trouble([EXPERIMENT.results_folder, EXPERIMENT.figures_folder])]
+    print("".join(f"{line}\n" for line in causes), end="")
     print("Some jobs failed, what the others made stays: mend the cause and run the same command again.")

@@ -39,6 +39,7 @@ class Faulty(Clone):
 
     def __init__(self, folder: Path):
         super().__init__(folder)
+        self.output = folder.with_name("output")  # beside it: room and rights within may be lacking
         (folder / "grid.yaml").write_text(yaml.safe_dump(GRID), encoding="utf-8")
 
     def reset(self) -> None:
@@ -49,7 +50,7 @@ class Faulty(Clone):
     def start(self, *options: str, targets: tuple[str, ...] = TARGETS, cores: int = 2) -> subprocess.Popen:
         """A call in a process group of its own, as a terminal starts it."""
         command = [sys.executable, "-m", "snakemake", *targets, "--cores", str(cores), *options]
-        with (self.folder / "output").open("w") as output:
+        with self.output.open("w") as output:
             return subprocess.Popen(
                 [*command, "--configfile", "grid.yaml"],
                 cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
@@ -61,7 +62,7 @@ class Faulty(Clone):
             process.wait(LIMIT)
         finally:
             stop(process)
-        return process.returncode, (self.folder / "output").read_text(encoding="utf-8", errors="replace")
+        return process.returncode, self.output.read_text(encoding="utf-8", errors="replace")
 
     def call(self, *options: str, **more) -> tuple[int, str]:
         """`start` and `finish`."""

@@ -25,19 +25,28 @@ class Outcomes:
         self._survived[fault, recovery] += 1
 
     def write(self) -> None:
-        """Every fault of the session as a row of faults.csv."""
+        """Every fault of the session as a row of faults.csv; rows of other faults stay."""
+        rows = {(row["fault"], row["recovery"]): row for row in read()}
+        for (fault, recovery), tried in self._tried.items():
+            row = {"fault": fault, "tried": tried, "survived": self._survived[fault, recovery], "recovery": recovery}
+            rows[fault, recovery] = row
         with COUNTED.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for (fault, recovery), tried in self._tried.items():
-                writer.writerow([fault, tried, self._survived[fault, recovery], recovery])
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows.values())
+
+
+def read() -> list[dict[str, str]]:
+    """The rows of faults.csv; none if it is not there."""
+    if not COUNTED.exists():
+        return []
+    with COUNTED.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def page_text(present: str) -> str:
     """The page with the table of faults.csv in its place."""
-    with COUNTED.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    lines = [rows[0], ["---", "---:", "---:", "---"], *rows[1:]]
+    lines = [COLUMNS, ["---", "---:", "---:", "---"], *(row.values() for row in read())]
     before, _, rest = present.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines) + f"\n{END}{after}"

@@ -1,6 +1,7 @@
 """Faults done to real processes: after each, one documented command leads to the bytes of an undisturbed run.
 
-`pytest tests/faults --faults` does each as often as docs/faults.md says and writes the numbers into tests/faults/faults.csv.
+`pytest tests/faults --faults` does each as often as docs/faults.md says and writes the numbers into tests/faults/faults.csv;
+with -k it does some of them, and writes their rows alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 from harness import LIMIT, RUN, Faulty, interrupt, partial, stop, wait_for, working
@@ -138,9 +140,8 @@ def test_two_at_once(seed, undisturbed, fault):
     """The second is refused, whether it comes while the first looks around or while it works."""
     clone = undisturbed[0]
     first = clone.start()
-    output = clone.folder / "output"
     wait_for(lambda: list((clone.folder / ".snakemake").glob("locks/*")), first)
-    os.rename(output, clone.folder / "first")
+    clone.output.rename(clone.output.with_name("first"))
     time.sleep(random.Random(500 + seed).uniform(0, 2))
     status, said = clone.call()
     assert status != 0 and "cannot be locked" in said
@@ -148,25 +149,47 @@ def test_two_at_once(seed, undisturbed, fault):
     fault("two snakemake at once")
 
 
+@contextmanager
 def mounted(folder, *options: str):
+    """A file system mounted on a folder."""
     if subprocess.run(["mount", *options, str(folder)], capture_output=True).returncode:
         pytest.skip("this machine does not let root mount a file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+ROOM = (60, 150, 400)
+"""kB that the results find; they need more."""
 
 
 @ROOTED
 @often(3)
-def test_full_disk(seed, undisturbed, fault):
-    clone = undisturbed[0]
-    folder = clone.folder / "results"
+def test_full_disk_of_the_results(seed, undisturbed, fault):
+    folder = undisturbed[0].folder / "results"
     folder.mkdir()
-    mounted(folder, "-t", "tmpfs", "-o", f"size={(60, 150, 400)[seed]}k", "tmpfs")
-    try:
-        status, output = clone.call()
-        assert status != 0 and "No space left on device" in output
+    with mounted(folder, "-t", "tmpfs", "-o", f"size={ROOM[seed]}k", "tmpfs"):
+        status, output = undisturbed[0].call()
+        assert status != 0 and "results: the disk is full" in output
         subprocess.run(["mount", "-o", "remount,size=100m", str(folder)], check=True)
-        fault("full disk", recovery="make room, the same command")
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        fault("full disk, results on it", recovery="make room, the same command")
+
+
+@ROOTED
+@often(3)
+def test_full_disk_of_everything(seed, undisturbed, fault, tmp_path):
+    """Snakemake's own notes, and files that numba and Python keep, are on it as well."""
+    clone = undisturbed[0]
+    with mounted(tmp_path, "-t", "tmpfs", "-o", "size=200m", "tmpfs"):
+        shutil.copytree(clone.folder, tmp_path / "clone")
+        with mounted(clone.folder, "--bind", str(tmp_path / "clone")):
+            ballast = clone.folder / "ballast"
+            ballast.write_bytes(bytes(shutil.disk_usage(clone.folder).free - 1000 * ROOM[seed]))
+            status, output = clone.call()
+            assert status != 0 and ("the disk is full" in output or "No space left on device" in output)
+            ballast.unlink()
+            fault("full disk, everything on it", recovery="make room, the same command")
 
 
 @ROOTED
@@ -175,13 +198,10 @@ def test_folder_that_cannot_be_written(seed, undisturbed, fault):
     clone = undisturbed[0]
     folder = clone.folder / ("results", "results/mine/runs")[seed]
     folder.mkdir(parents=True)
-    mounted(folder, "--bind", str(folder))
-    try:
+    with mounted(folder, "--bind", str(folder)):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
         status, output = clone.call()
         assert status != 0 and "Read-only file system" in output
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
     fault("folder that cannot be written", recovery="make it writable, the same command")
 
 

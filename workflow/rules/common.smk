@@ -13,6 +13,7 @@ from lpi.baselines import design as baselines
 from lpi.cluster import refusal, training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
+from lpi.folders import trouble
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.provenance import package_files
@@ -322,7 +323,7 @@ def verified_panels():
     try:
         return EXPERIMENT.verified
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
 
 
 def verified_runs(wildcards):
