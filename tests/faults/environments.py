@@ -8,14 +8,14 @@ must not exist.  The clones are of the last commit.
 from __future__ import annotations
 
 import argparse
-import csv
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
+from table import COMPARED, write
+
 ROOT = Path(__file__).parents[2]
-COMPARED = Path(__file__).with_name("environments.csv")
 COLUMNS = ("kind", "files", "same")
 CLONES = ("one", "another one")
 KINDS = (".csv", ".npz", ".pdf", ".png")
@@ -63,10 +63,7 @@ def main() -> int:
         prepare(chosen.folder / name)
     one, other = (run(chosen.folder / name, cores) for name, cores in zip(CLONES, chosen.cores, strict=True))
     rows, differing = compare(one, other)
-    with COMPARED.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write(COMPARED, COLUMNS, rows)
     print(
         *(f"differs: {name}" for name in differing),
         *(f"{n['kind']}: {n['same']} of {n['files']}" for n in rows),

@@ -39,8 +39,19 @@ class Faulty(Clone):
 
     def __init__(self, folder: Path):
         super().__init__(folder)
+        self.kept = folder.with_name("kept")
         self.output = folder.with_name("output")  # beside it: room and rights within may be lacking
         (folder / "grid.yaml").write_text(yaml.safe_dump(GRID), encoding="utf-8")
+
+    def keep(self) -> None:
+        """Note the state that `restore` leads back to."""
+        for name in ("results", ".snakemake"):
+            shutil.copytree(self.folder / name, self.kept / name)
+
+    def restore(self) -> None:
+        """What was kept, with its times."""
+        self.reset()
+        shutil.copytree(self.kept, self.folder, dirs_exist_ok=True)
 
     def reset(self) -> None:
         """No results, and no Snakemake that ever ran."""
