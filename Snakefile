@@ -82,6 +82,7 @@ onstart:
     refused = slurm_refusals()
     if refused:
         sys.exit("\n".join(refused))
+    report_future_files()
 
 
 onsuccess:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from lpi.baselines import design as baselines
+from lpi.clock import set_back
 from lpi.cluster import refusal, training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
@@ -194,6 +195,14 @@ def slurm_refusals():
     asked = [(job.resources.get("slurm_partition"), job.resources.get("slurm_account")) for job in jobs.values()]
     found = [refusal(partition, account) for partition, account in dict.fromkeys(asked)]
     return [f"slurm: {reason}" for reason in found if reason]
+
+
+def report_future_files():
+    """Set files from the future to the present: Snakemake would refuse what the jobs of this call make from them."""
+    files = {path for job in workflow.dag.jobs for path in (*job.input, *job.output)}
+    count = set_back(files, ".snakemake")
+    if count:
+        print(f"{count} files were from the future, as after a clock that was set back: their time is the present now.")
 
 
 def figure_parameters(wildcards):
