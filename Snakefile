@@ -90,6 +90,7 @@ onstart:
     keep_asking_squeue()
     watch()
     keep_journal(EXPERIMENT.results_folder)
+    report_future_files()
 
 
 onsuccess:
@@ -97,5 +98,6 @@ onsuccess:
 
 
 onerror:
-    print("".join(f"{line}\n" for line in slurm_refusals()), end="")
+    causes = [*slurm_refusals(), *trouble([EXPERIMENT.results_folder, EXPERIMENT.figures_folder])]
+    print("".join(f"{line}\n" for line in causes), end="")
     print("Some jobs failed, what the others made stays: mend the cause and run the same command again.")

@@ -9,7 +9,8 @@ instructions, if they do not check for a division by zero: no branch, no table t
 import math
 
 import numpy as np
-from numba import njit
+
+from lpi.kernels import njit
 
 _LN2_HIGH = 6.93147180369123816490e-01  # ln 2 split so that k * _LN2_HIGH is exact for |k| < 2^20
 _LN2_LOW = 1.90821492927058770002e-10

@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lpi.elementary import exponentials, log, logarithms
+from lpi.kernels import njit
 from lpi.lanes import walk_together
 from lpi.mdp import ModelTables, NetworkedMDP
 from lpi.memory import EPISODES_BYTES, EPISODES_PITCH, episodes_bytes

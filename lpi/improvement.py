@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lpi.elementary import exp, log
 from lpi.evaluation import QTables, policy_row_offsets
+from lpi.kernels import njit
 from lpi.mdp import NetworkedMDP
 from lpi.network import LocalIndex, extended_index
 

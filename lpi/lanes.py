@@ -7,8 +7,8 @@ share vectors; what belongs to an agent is read once for all of them.  Arrays ha
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from lpi.kernels import njit
 from lpi.memory import EPISODES_PITCH
 from lpi.uniforms import LANES, fill
 from lpi.walk import component_of

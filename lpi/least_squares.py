@@ -12,9 +12,9 @@ step size.  A pair that no transition leaves keeps the value that it has, as wit
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from lpi.evaluation import QTables
+from lpi.kernels import njit
 from lpi.mdp import ModelTables
 from lpi.network import LocalIndex
 from lpi.trajectories import collect, indices

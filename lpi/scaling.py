@@ -375,7 +375,7 @@ def _write_exponents(ax: Axes, fits: dict[int, Exponent], low: bool) -> None:
     that end in the left half, which may be steep.  The limits of the axes must be final."""
     lines = [(kappa, fit) for kappa, fit in fits.items() if fit.points >= 3]
     to_axes = ax.transData + ax.transAxes.inverted()
-    ends = [to_axes.transform((curve.get_xdata()[-1], curve.get_ydata()[-1]))[0] for curve in ax.lines]
+    ends = [to_axes.transform(curve.get_xydata())[-1, 0] for curve in ax.lines]
     left = max([0.04, *(end + 0.05 for end in ends if end < 0.5)])
     for place, (kappa, fit) in enumerate(lines):
         height = 0.04 + 0.11 * (len(lines) - 1 - place) if low else 0.96 - 0.11 * place

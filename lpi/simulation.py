@@ -13,7 +13,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lpi.elementary import logarithms
 from lpi.evaluation import (
@@ -25,6 +24,7 @@ from lpi.evaluation import (
     entropies,
     policy_row_offsets,
 )
+from lpi.kernels import njit
 from lpi.mdp import NetworkedMDP
 from lpi.memory import NUMBERS_AT_ONCE, episode_steps
 from lpi.policy import LocalPolicy, policy_index

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lpi.evaluation import action_thresholds, draw_actions, draw_component, draw_initial, draw_next
+from lpi.kernels import njit
 from lpi.mdp import ModelTables
 from lpi.network import LocalIndex
 

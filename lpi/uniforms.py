@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from lpi.kernels import njit
 
 LANES = 64  # enough for loops over them to become vector instructions in wider kernels than `fill` too
 _MULTIPLIER = 2549297995355413924 << 64 | 4865540595714422341

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from lpi.kernels import njit
 from lpi.mdp import ModelTables
 from lpi.network import LocalIndex
 from lpi.uniforms import fill

@@ -42,6 +42,31 @@ def test_a_kernel_is_compiled_again_when_what_it_inlines_changes(tmp_path):
     assert _entropy(tmp_path) == before - 1.0
 
 
+DAMAGE = {
+    "empty": lambda content: b"",
+    "cut off": lambda content: content[: len(content) // 2],
+    "a hole": lambda content: bytes(len(content)),
+    "one bit": lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:],
+}
+
+
+def test_a_damaged_file_of_compiled_kernels_is_made_again(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "lpi", ignore=shutil.ignore_patterns("__pycache__"))
+    whole = _entropy(tmp_path)
+    files = sorted((tmp_path / "lpi/__pycache__").rglob("*.nb[ci]"))
+    assert {path.suffix for path in files} == {".nbi", ".nbc"}
+    for suffix in (".nbi", ".nbc"):
+        for damage in DAMAGE.values():
+            damaged = {path: damage(path.read_bytes()) for path in files if path.suffix == suffix}
+            for path, content in damaged.items():
+                path.write_bytes(content)
+            assert _entropy(tmp_path) == whole
+            assert not [path for path, content in damaged.items() if path.read_bytes() == content]
+    times = [path.stat().st_mtime_ns for path in files]
+    assert _entropy(tmp_path) == whole
+    assert [path.stat().st_mtime_ns for path in files] == times  # what is whole is read
+
+
 def test_a_run_is_the_same_bytes_for_another_processor(tmp_path):
     """Compiled for the machine at hand and for the plainest x86-64 (no AVX, no FMA)."""
     found = {}

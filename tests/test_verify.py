@@ -147,8 +147,8 @@ def test_the_target_finds_a_planted_difference_each_time_it_is_called(tmp_path):
     (tmp_path / "one.yaml").write_text(yaml.safe_dump({"readings": ["best_match"], "kappas": [0]}), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "verify", "--cores", "2", "--configfile", "one.yaml"]
 
-    def call():
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    def call(*options):
+        done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
     status, output = call()
@@ -158,5 +158,7 @@ def test_the_target_finds_a_planted_difference_each_time_it_is_called(tmp_path):
     row = [line["figure"] for line in csv.DictReader(path.open(encoding="utf-8"))].index("figure3")
     edit(path, row, "final_median", "1.0")
     status, output = call()
-    assert status != 0
+    assert status == 1 and not (tmp_path / "results/verify").exists()
     assert "final_median: committed 1.0, today " in output and "verify: 1 of " in output
+    status, output = call("--config", "verify={agents: [6], taus: [0.05]}")
+    assert status == 2 and output.splitlines()[-1].startswith("config: verify: ")

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lpi.elementary import exponentials, logarithms
+from lpi.kernels import njit
 from lpi.mdp import NetworkedMDP
 from lpi.memory import DECOUPLED_ENTRY_BYTES, EXACT_LIMIT
 from lpi.network import digits, extended_index

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from lpi.kernels import njit
 from lpi.network import extended_index
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from lpi.kernels import njit
 from lpi.mdp import NetworkedMDP
 from lpi.memory import exact_memory
 from lpi.network import digits, extended_index

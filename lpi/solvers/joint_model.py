@@ -12,9 +12,9 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numba import njit
 
 from lpi.elementary import logarithms
+from lpi.kernels import njit
 from lpi.mdp import NetworkedMDP
 from lpi.memory import EXACT_LIMIT, EXACT_STATE_BYTES
 from lpi.network import extended_index

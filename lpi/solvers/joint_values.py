@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 
 from lpi.evaluation import entropies, policy_row_offsets
+from lpi.kernels import njit
 from lpi.mdp import NetworkedMDP
 from lpi.memory import EXACT_LIMIT
 from lpi.network import digits

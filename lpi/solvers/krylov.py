@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from lpi.kernels import njit
 
 BASIS = 24  # basis vectors between two restarts
 _SINGLE = 1e-7  # reduction of the residual that single precision is trusted with between two restarts

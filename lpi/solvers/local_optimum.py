@@ -31,9 +31,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lpi.elementary import exp, log
+from lpi.kernels import njit
 from lpi.mdp import NetworkedMDP
 from lpi.memory import EXACT_LIMIT
 from lpi.network import digits, extended_index

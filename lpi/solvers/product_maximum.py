@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lpi.elementary import exp, log
+from lpi.kernels import njit
 
 _SWEEPS = 2000  # of coordinate ascent from one start
 _VERTICES = 8  # joint actions, local maxima of Q, that the ascent starts from

@@ -39,7 +39,19 @@ class Faulty(Clone):
 
     def __init__(self, folder: Path):
         super().__init__(folder)
+        self.kept = folder.with_name("kept")
+        self.output = folder.with_name("output")  # beside it: room and rights within may be lacking
         (folder / "grid.yaml").write_text(yaml.safe_dump(GRID), encoding="utf-8")
+
+    def keep(self) -> None:
+        """Note the state that `restore` leads back to."""
+        for name in ("results", ".snakemake"):
+            shutil.copytree(self.folder / name, self.kept / name)
+
+    def restore(self) -> None:
+        """What was kept, with its times."""
+        self.reset()
+        shutil.copytree(self.kept, self.folder, dirs_exist_ok=True)
 
     def reset(self) -> None:
         """No results, and no Snakemake that ever ran."""
@@ -49,7 +61,7 @@ class Faulty(Clone):
     def start(self, *options: str, targets: tuple[str, ...] = TARGETS, cores: int = 2) -> subprocess.Popen:
         """A call in a process group of its own, as a terminal starts it."""
         command = [sys.executable, "-m", "snakemake", *targets, "--cores", str(cores), *options]
-        with (self.folder / "output").open("w") as output:
+        with self.output.open("w") as output:
             return subprocess.Popen(
                 [*command, "--configfile", "grid.yaml"],
                 cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
@@ -61,7 +73,7 @@ class Faulty(Clone):
             process.wait(LIMIT)
         finally:
             stop(process)
-        return process.returncode, (self.folder / "output").read_text(encoding="utf-8", errors="replace")
+        return process.returncode, self.output.read_text(encoding="utf-8", errors="replace")
 
     def call(self, *options: str, **more) -> tuple[int, str]:
         """`start` and `finish`."""

@@ -10,9 +10,11 @@ from functools import cache
 from pathlib import Path
 
 from lpi.baselines import design as baselines
+from lpi.clock import set_back
 from lpi.cluster import refusal, training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
+from lpi.folders import trouble
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.progress import watch
@@ -223,6 +225,14 @@ def slurm_refusals():
     return [f"slurm: {reason}" for reason in found if reason]
 
 
+def report_future_files():
+    """Set files from the future to the present: Snakemake would refuse what the jobs of this call make from them."""
+    files = {path for job in workflow.dag.jobs for path in (*job.input, *job.output)}
+    count = set_back(files, ".snakemake")
+    if count:
+        print(f"{count} files were from the future, as after a clock that was set back: their time is the present now.")
+
+
 def figure_parameters(wildcards):
     """What the notebook of a figure is run with, as JSON."""
     return notebook_parameters(wildcards.figure, wildcards.reading)
@@ -350,7 +360,7 @@ def verified_panels():
     try:
         return EXPERIMENT.verified
     except ConfigError as error:
-        sys.exit(f"config: {error}")
+        refuse_config(error)
 
 
 def verified_runs(wildcards):

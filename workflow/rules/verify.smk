@@ -1,6 +1,7 @@
 # The committed tables against runs of today, apart from the default job:  snakemake --cores 2 verify
-# What it trains is temporary, so that each call trains anew (but for one after a difference was found, which compares
-# the runs that are left), and results that are there already do not stand in.  The rule has no benchmark: Snakemake takes that for an output, and would do nothing in the second call.
+# What it trains is temporary, so that each call trains anew, and results that are there already do not stand in; what
+# Snakemake keeps for a job that failed goes as well, so that nothing stale is compared after a mending.  The rule has no
+# benchmark: Snakemake takes that for an output, and would do nothing in the second call.
 rule verify:
     input:
         package="<results>/package/verify.txt",
@@ -12,11 +13,12 @@ rule verify:
         "../envs/lpi.yaml"
     params:
         figures=EXPERIMENT.figures_folder,
+        trained=f"{EXPERIMENT.results_folder}/verify",
     message:
         "Hold runs of today against the tables in {params.figures}"
     shell:
         "status=0; python -m lpi.verify --figures {params.figures:q} --runs {input.runs:q} --optima {input.optima:q}"
-        " > {log:q} 2>&1 || status=$?; cat {log:q}; exit $status"
+        " > {log:q} 2>&1 || status=$?; cat {log:q}; [ $status = 0 ] || rm -r {params.trained:q}; exit $status"
 
 
 rule verify_train:
