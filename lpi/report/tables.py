@@ -38,6 +38,7 @@ CONTRAST_COLUMNS = (
 PRICE_COLUMNS = ("agents", "variant", "kappa", "share", "seeds", "reached", "median", "budget", "best")
 BETWEEN_COLUMNS = ("study", "variant", "kappa", "quantity", "mean", "low", "high")
 MEASURED_COLUMNS = ("part", "jobs", "seconds", "wall_seconds", "megabytes")
+FIRST_FIGURE_COLUMNS = ("command", "first_seconds", "wall_seconds", "cpu_seconds", "machine")
 SUMMARY_COLUMNS = (
     "figure",
     "agents",
@@ -92,6 +93,7 @@ class Published:
     """sentences of the studies by name, and their advice under "Advice\""""
     coverage: pd.DataFrame | None = None
     measured: pd.DataFrame | None = None
+    first_figure: pd.DataFrame | None = None
 
     def verdict(self, reading: str, claim: str) -> str | None:
         """Overall verdict on a claim under a reading; None where it was not judged.
@@ -165,6 +167,7 @@ def load(folder: str | Path) -> Published:
         answers=answers,
         coverage=_csv(folder / "report/coverage.csv", COVERAGE_COLUMNS, needed=False),
         measured=_csv(folder / "report/benchmarks.csv", MEASURED_COLUMNS, needed=False),
+        first_figure=_csv(folder / "report/first_figure.csv", FIRST_FIGURE_COLUMNS, needed=False),
     )
 
 
