@@ -18,7 +18,7 @@ COMMANDS = {
 }
 """What makes each part of the results."""
 BEGINNINGS = {
-    "one figure": f"{COMMANDS['default']} --configfile config/quick.yaml results/quick/working/notebooks/figure1.png",
+    "one figure": f"{COMMANDS['default']} results/quick/working/notebooks/figure1.png --configfile config/quick.yaml",
     "everything": f"{COMMANDS['default']} --configfile config/quick.yaml",
 }
 """What a new user runs for a look, on the small grid."""
