@@ -95,6 +95,8 @@ onstart:
 
 onsuccess:
     print(f"Figures, tables and notebooks: {EXPERIMENT.figures_folder}/")
+    if Path(EXPERIMENT.figures_folder, "index.html").exists():
+        print(f"Look at them in a browser: {EXPERIMENT.figures_folder}/index.html")
 
 
 onerror:

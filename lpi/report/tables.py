@@ -42,6 +42,7 @@ MEASURED_COLUMNS = (
     *("part", "jobs", "seconds", "wall_seconds", "megabytes"),
     *("cpu_seconds", "attempts", "failed", "cut_short"),
 )
+FIRST_FIGURE_COLUMNS = ("command", "first_seconds", "wall_seconds", "cpu_seconds", "machine")
 SUMMARY_COLUMNS = (
     "figure",
     "agents",
@@ -96,6 +97,7 @@ class Published:
     """sentences of the studies by name, and their advice under "Advice\""""
     coverage: pd.DataFrame | None = None
     measured: pd.DataFrame | None = None
+    first_figure: pd.DataFrame | None = None
 
     def verdict(self, reading: str, claim: str) -> str | None:
         """Overall verdict on a claim under a reading; None where it was not judged.
@@ -169,6 +171,7 @@ def load(folder: str | Path) -> Published:
         answers=answers,
         coverage=_csv(folder / "report/coverage.csv", COVERAGE_COLUMNS, needed=False),
         measured=_csv(folder / "report/benchmarks.csv", MEASURED_COLUMNS, needed=False),
+        first_figure=_csv(folder / "report/first_figure.csv", FIRST_FIGURE_COLUMNS, needed=False),
     )
 
 

@@ -17,7 +17,11 @@ COMMANDS = {
     "theory": ".venv/bin/snakemake --cores 2 figures/theory/provenance.json",
 }
 """What makes each part of the results."""
-
+BEGINNINGS = {
+    "one figure": f"{COMMANDS['default']} results/quick/working/notebooks/figure1.png --configfile config/quick.yaml",
+    "everything": f"{COMMANDS['default']} --configfile config/quick.yaml",
+}
+"""What a new user runs for a look, on the small grid."""
 
 TITLES = {
     "reward_by_tau": "larger κ, better reward (each τ)",
@@ -85,6 +89,16 @@ def total_cost(published: Published) -> str:
     )
     unknown = ", ".join(letter(part) for part in table.loc[table["attempts"].isna(), "part"])
     return f"{jobs}{failed * (len(known) > 0)}" + f"; failed attempts were not yet counted in {unknown}" * bool(unknown)
+
+
+def first_figure(published: Published, beginning: str) -> str:
+    """What a new user waits for after a command of `BEGINNINGS`, with kernels still to be compiled, as measured."""
+    table = published.first_figure
+    if table is None or BEGINNINGS[beginning] not in set(table["command"]):
+        return "not measured"
+    (row,) = table[table["command"] == BEGINNINGS[beginning]].to_dict("records")
+    first, whole, cpu = (duration(row[f"{name}_seconds"]) for name in ("first", "wall", "cpu"))
+    return f"first figure after {first}, all after {whole} by the clock ({cpu} of CPU time)"
 
 
 def duration(seconds: float) -> str:

@@ -20,7 +20,7 @@ rule figure:
     params:
         parameters=figure_parameters,
     message:
-        "Draw {wildcards.figure} of {wildcards.reading}"
+        "Draw {wildcards.figure} of {wildcards.reading}: {output.png}"
     shell:
         "(printf '%s\\n' {params.parameters:q} > {output.parameters:q}"
         " && python -m lpi notebook {input.notebook:q} --parameters {output.parameters:q}"
