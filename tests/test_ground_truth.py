@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
+import subprocess
+import sys
 
 import networkx as nx
 import numpy as np
@@ -198,3 +200,17 @@ def test_files_are_checked_when_read(tmp_path):
         tables.read(path, LOCALITY)
     with pytest.raises(ResultsError, match=r"none\.csv: no such file; the workflow makes it \(`lpi locality`\)"):
         tables.frame(tmp_path / "none.csv", LOCALITY)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "optima --reading working --agents 3 --tau 0.05",
+        "locality --agents 3 --tau 0.05 --p1-means success --p2-means success --kappas 0",
+        "acting --agents 3 --tau 0.05 --p1-means success --p2-means success --p-effs 0.4",
+    ],
+)
+def test_jobs_of_the_workflow_load_no_scipy(command, tmp_path):
+    start = [sys.executable, "-X", "importtime", "-m", "lpi", *command.split()]
+    done = subprocess.run([*start, "--output", tmp_path / "table.csv"], capture_output=True, text=True, check=True)
+    assert "numba" in done.stderr and "scipy._lib" not in done.stderr  # attempts are listed too
