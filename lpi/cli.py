@@ -20,11 +20,12 @@ from lpi.config import (
     ConfigError,
     EnvironmentConfig,
     Settings,
+    allowed,
     flat,
     parse_assignment,
     resolve,
 )
-from lpi.mistakes import integer
+from lpi.mistakes import integer, one_line
 from lpi.multiverse.cli import add_multiverse
 from lpi.truth import commands as truth_commands
 
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(options: argparse.Namespace, message: object, status: int) -> int:
-    print(f"lpi {options.command}: {_one_line(message)}", file=sys.stderr)
+    print(f"lpi {options.command}: {one_line(message)}", file=sys.stderr)
     return status
 
 
@@ -70,17 +71,20 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**keywords, allow_abbrev=False)
 
     def error(self, message: str):
-        print(f"{self.prog}: {_one_line(message)} (see {self.prog} --help)", file=sys.stderr)
+        print(f"{self.prog}: {one_line(message)} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="lpi", description=__doc__)
+    parser = _Parser(
+        prog="lpi",
+        description="Localized Policy Iteration: train, evaluate, and hold against the optimum; bad input ends in one line.",
+    )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
 
     train = commands.add_parser("train", help="run Localized Policy Iteration; one CSV row per outer loop")
     _add_reading(train)
-    train.add_argument("--kappa", help="hops that a policy sees")
+    train.add_argument("--kappa", help=f"hops that a policy sees: {allowed('kappa')}")
     train.add_argument("--seed", nargs="+", default=["0"], help="seed of the run, or of several runs one after another")
     train.add_argument("--output", nargs="+", required=True, type=Path, help="CSV to write, one for each seed")
     train.add_argument("--policy", nargs="+", type=Path, help="also write the final policy to this .npz, as --output")
@@ -116,22 +120,24 @@ def _parser() -> argparse.ArgumentParser:
     truth_commands.add_to(commands, _add_reading, _add_environment)
 
     aggregate = commands.add_parser("aggregate", help="join runs into one tidy CSV, checked")
-    aggregate.add_argument("runs", nargs="+", type=Path)
-    aggregate.add_argument("--output", required=True, type=Path)
+    aggregate.add_argument("runs", nargs="+", type=Path, help="CSVs of lpi train, of one reading")
+    aggregate.add_argument("--output", required=True, type=Path, help="CSV to write")
     aggregate.set_defaults(run=_aggregate)
 
     summary = commands.add_parser("summary", help="the summary table as CSV, Markdown and LaTeX")
-    for name in ("curves", "figures", "csv", "markdown", "latex"):
-        summary.add_argument(f"--{name}", required=True, type=Path)
+    inputs = {"curves": "CSV of lpi aggregate", "figures": "JSON with the panels of each figure"}
+    for name, what in (inputs | dict.fromkeys(("csv", "markdown", "latex"), "file to write")).items():
+        summary.add_argument(f"--{name}", required=True, type=Path, help=what)
     summary.add_argument("--optima", type=Path, help="optima of the reading; without them no gaps")
     summary.set_defaults(run=_summary)
 
     add_multiverse(commands)
 
     notebook = commands.add_parser("notebook", help="run a notebook and render it as self-contained HTML")
-    notebook.add_argument("notebook", type=Path)
-    for name in ("parameters", "output", "html"):
-        notebook.add_argument(f"--{name}", required=True, type=Path)
+    notebook.add_argument("notebook", type=Path, help="with one cell tagged parameters")
+    files = {"parameters": "JSON with values for its parameters", "output": ".ipynb to write", "html": "page to write"}
+    for name, what in files.items():
+        notebook.add_argument(f"--{name}", required=True, type=Path, help=what)
     notebook.set_defaults(run=_notebook)
     return parser
 
@@ -142,17 +148,13 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_environment(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("environment and entropy weight")
-    for f in fields(EnvironmentConfig):
-        group.add_argument(_option(f.name), dest=f.name, metavar="VALUE", help=f.metadata["description"])
-    group.add_argument("--tau", metavar="VALUE", help=SETTINGS["tau"].metadata["description"])
-    group.add_argument(
-        "--set", action="append", default=[], dest="assignments", metavar="KEY=VALUE", help="any setting; repeatable"
-    )
-
-
-def _option(key: str) -> str:
-    return "--" + key.replace("_", "-")
+    about = "what is not given has the value of the reading, or the default; config/README.md lists all settings"
+    group = parser.add_argument_group("environment and entropy weight", about)
+    for key in (*(f.name for f in fields(EnvironmentConfig)), "tau"):
+        help_text = f"{SETTINGS[key].metadata['description']} Allowed: {allowed(key)}."
+        group.add_argument(f"--{key.replace('_', '-')}", dest=key, metavar="VALUE", help=help_text)
+    any_setting = "any setting, such as outer_loops=10; repeatable"
+    group.add_argument("--set", action="append", default=[], dest="assignments", metavar="KEY=VALUE", help=any_setting)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -377,7 +379,3 @@ def check_outputs(inputs: Iterable[Path] = (), **outputs: Path | Sequence[Path] 
             raise ConfigError(
                 f"{option}: {str(path)!r} is not allowed ({error.strerror}); a file in a folder that can be written"
             ) from error
-
-
-def _one_line(message: object) -> str:
-    return " ".join(str(message).split())

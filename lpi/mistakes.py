@@ -59,6 +59,11 @@ def integer(key: str, text: str, low: int, high: int | None = None) -> int:
     )
 
 
+def one_line(message: object) -> str:
+    """A message without line breaks."""
+    return " ".join(str(message).split())
+
+
 def twice(values: Iterable[Any]) -> list[Any]:
     """The first value that is there twice, in a list; an empty list where each is there once."""
     seen, others = set(), []
