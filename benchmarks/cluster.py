@@ -28,7 +28,7 @@ LAST = 50  # calls of which the least time counts
 PLANNED = ((53, 5), (417, 5), (417, 1))  # seeds of each curve, seeds a job
 SIZES = dict(readings=["working"], seeds=[0], seeds_per_job=1, settings=dict(outer_loops=5, trajectory_length=200))
 TINY = dict(
-    readings=["working"], kappas=[0], seeds=list(range(8)), seeds_per_job=1,
+    readings=["working"], kappas=[0], seeds=list(range(4)), seeds_per_job=1,
     figures=dict(figure1=None, figure2=dict(agents=[3], taus=[0.05]), figure3=None),
     settings=dict(outer_loops=2, trajectory_length=50),
 )  # fmt: skip
@@ -43,7 +43,7 @@ def main() -> None:
         except slurm_node.Unavailable as reason:
             sys.exit(f"cluster: {reason}; nothing was measured")
         try:
-            rows = [*queue(), submission(clone(Path(folder, "clone")))]
+            rows = [*queue(), submission(node, clone(Path(folder, "clone")))]
         finally:
             node.stop()
     with tempfile.TemporaryDirectory() as folder:
@@ -81,32 +81,30 @@ def queue() -> list[dict]:
     ]
 
 
-def submission(workflow: Path) -> dict:
-    """How long a submission holds its core beside its jobs: the same jobs in one submission, and in one each."""
+def submission(node: slurm_node.Node, workflow: Path) -> dict:
+    """What a submission takes beside its jobs: the same jobs in one submission, and in one each."""
     (workflow / "grid.yaml").write_text(yaml.safe_dump(TINY), encoding="utf-8")
     run([sys.executable, "-m", "snakemake", CURVES, "--cores", "2", "--configfile", "grid.yaml"], workflow)  # compiles
-    held = {}
+    took = {}
     for jobs in (len(TINY["seeds"]), 1):
         for path in (workflow / "results").rglob("*.csv"):
             path.unlink()
-        options = ["--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "1", "--jobs", "1"]
+        options = ["--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "1"]
         grouped = ["--group-components", f"train={jobs}", "join=1", "--configfile", "grid.yaml"]
-        before = set(trained())
+        before = node.processor_seconds()
         run([sys.executable, "-m", "snakemake", CURVES, *options, *grouped], workflow)
-        held[jobs] = sum(seconds for job, seconds in trained().items() if job not in before)
-    beside = (held[1] - held[len(TINY["seeds"])]) / (len(TINY["seeds"]) - 1)
-    return figure("a submission holds its core beside its jobs", beside, "s")
+        training = trained()
+        took[jobs] = sum(cpu for job, cpu in node.processor_seconds().items() if job in training and job not in before)
+    beside = (took[1] - took[len(TINY["seeds"])]) / (len(TINY["seeds"]) - 1)
+    return figure("CPU time of a submission beside its jobs", beside, "s")
 
 
-def trained() -> dict[str, float]:
-    """Seconds for which each submission of training jobs ran, by its id; Slurm gives whole seconds."""
-    found = {}
-    for line in slurm("scontrol", "--oneliner", "show", "jobs").splitlines():
-        job = dict(re.findall(r"(\w+)=(\S+)", line))
-        if "train" in job.get("Comment", ""):
-            hours, minutes, seconds = map(int, job["RunTime"].split(":"))
-            found[job["JobId"]] = 3600 * hours + 60 * minutes + seconds
-    return found
+def trained() -> set[str]:
+    """Ids of the submissions of training jobs."""
+    jobs = (
+        dict(re.findall(r"(\w+)=(\S+)", line)) for line in slurm("scontrol", "--oneliner", "show", "jobs").splitlines()
+    )
+    return {job["JobId"] for job in jobs if "train" in job.get("Comment", "")}
 
 
 def planning(workflow: Path) -> list[dict]:

@@ -80,7 +80,7 @@ class Measured(NamedTuple):
     start: float
     """CPU seconds of a training job beside its runs."""
     beside: float
-    """Core seconds of a submission beside its jobs."""
+    """CPU seconds of a submission beside its jobs."""
     sbatch: float
     squeue: float
     planning: np.ndarray
@@ -125,7 +125,7 @@ def measured() -> Measured | None:
     return Measured(
         run=seconds_a_run(),
         start=np.polyfit(*zip(*batches, strict=True), 1)[0],
-        beside=cluster["a submission holds its core beside its jobs"],
+        beside=cluster["CPU time of a submission beside its jobs"],
         sbatch=cluster["sbatch: a submission"] / 1000,
         squeue=cluster["squeue: 1000 jobs"] / 1000,
         planning=fitted([([1, float(r["jobs"]), float(r["runs"])], float(r["wall_s"])) for r in read("dag")]),
@@ -169,7 +169,7 @@ def block_of_inputs() -> str:
     rows = [
         ("core time of a run, all other jobs of the shipped grid included", f"{m.run:.3g} s", "`figures/report/benchmarks.csv`"),
         ("CPU time of a training job beside its runs", f"{m.start:.3g} s", "`benchmarks/batches.csv`"),
-        ("core time of a submission beside its jobs", f"{m.beside:.3g} s", "`benchmarks/cluster.csv`"),
+        ("CPU time of a submission beside its jobs", f"{m.beside:.3g} s", "`benchmarks/cluster.csv`"),
         ("planning", f"{seconds[0]:.2g} s + {1e3 * seconds[1]:.2g} ms a job + {1e3 * seconds[2]:.2g} ms a run", "`benchmarks/dag.csv`"),
         ("memory for planning", memory_text(m.planning_bytes), "`benchmarks/cluster.csv`"),
         ("Snakemake's CPU time for a job that runs", f"{1e3 * m.engine:.3g} ms", "`benchmarks/engines.csv`"),

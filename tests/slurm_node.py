@@ -31,6 +31,7 @@ SlurmdPidFile={folder}/slurmd.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 TaskProlog={folder}/prolog
+TaskEpilog={folder}/epilog
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -54,6 +55,15 @@ PartitionName=all Nodes=ALL Default=YES State=UP
 PATIENCE = 180  # seconds for what takes one or two on an idle machine
 TIED = ("setpriv", "--pdeathsig", "TERM")
 """Before a command: it is told to end when this process has ended, however that was."""
+
+
+EPILOG = """\
+read -r times < /proc/$PPID/stat
+set -- $times
+shift 15
+echo "$SLURM_JOB_ID $(($1 + $2))" >> '{times}'
+"""
+"""Writes down what the processes of a step took, by what slurmstepd waited for: once for each step of a job."""
 
 
 class Unavailable(Exception):
@@ -88,6 +98,8 @@ class Node:
             for name in ("state", "spool"):
                 (self.folder / name).mkdir()
             self._give()
+            (self.folder / "times").touch()
+            _write_script(self.folder / "epilog", EPILOG.format(times=self.folder / "times"))
             self._start_munge()
             self._start_scheduler()
             self._start("slurmd", "-D")
@@ -128,8 +140,15 @@ class Node:
 
     def _give(self, **variables: str):
         lines = [f"echo export {name}={value}" for name, value in variables.items()]
-        self.prolog.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
-        self.prolog.chmod(0o755)
+        _write_script(self.prolog, "\n".join(lines))
+
+    def processor_seconds(self) -> dict[str, float]:
+        """CPU time of each submission that has ended, by its id."""
+        found: dict[str, float] = {}
+        for line in (self.folder / "times").read_text(encoding="utf-8").splitlines():
+            job, ticks = line.split()
+            found[job] = found.get(job, 0.0) + int(ticks) / os.sysconf("SC_CLK_TCK")
+        return found
 
     def _start_scheduler(self):
         self._start("slurmctld", "-D")
@@ -234,6 +253,11 @@ def _belongs(process: Path, folder: str) -> bool:
     if f"{VARIABLE}={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
         return True
     return any(os.readlink(file).startswith(f"{folder}/") for file in (process / "fd").iterdir())
+
+
+def _write_script(path: Path, commands: str):
+    path.write_text(f"#!/bin/sh\n{commands}\n", encoding="utf-8")
+    path.chmod(0o755)
 
 
 def _succeeds(*command: str) -> bool:
