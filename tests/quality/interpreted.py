@@ -3,23 +3,30 @@
 numba reads `record.field`; numpy has that for its record arrays alone, so what would be an array of structures is one.
 """
 
+import functools
 import os
 
 import numpy as np
 
-_zeros = np.zeros
+MAKERS = {name: getattr(np, name) for name in ("zeros", "empty", "concatenate")}
 
 
-def zeros(*arguments, **named):
-    made = _zeros(*arguments, **named)
-    return made if made.dtype.names is None else made.view(np.recarray)
+def with_attributes(maker):
+    @functools.wraps(maker)
+    def make(*arguments, **named):
+        made = maker(*arguments, **named)
+        return made if made.dtype.names is None else made.view(np.recarray)
+
+    return make
 
 
 def pytest_configure():
     if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        np.zeros = zeros
+        for name, maker in MAKERS.items():
+            setattr(np, name, with_attributes(maker))
         np.seterr(over="ignore")  # unsigned numbers wrap, as compiled ones do
 
 
 def pytest_unconfigure():
-    np.zeros = _zeros
+    for name, maker in MAKERS.items():
+        setattr(np, name, maker)
