@@ -7,7 +7,7 @@
    numbers are xoshiro256++ in 8 interleaved streams; a policy is its probability of action 1 and the difference of two
    logits.
 
-   Constants from the compiler's command line: AGENTS, KAPPA, GAMMA, ALPHA, EPISODE, ETA, KEEP (1 - eta tau), and lists
+   Constants from the compiler's command line: AGENTS, KAPPA, GAMMA, ALPHA, EPISODE, TAU, ETA, KEEP (1 - eta tau), and lists
    with an entry per agent: NEAR_OFFSETS (into transition rows), ROW_OFFSETS (policy rows), Q_OFFSETS, GAIN_OFFSETS.
    Options: GIVEN_UNIFORMS, take the random numbers from the caller, for a comparison with lpi number by number; STREAMS
    of xoshiro256++ (8; 1 is the usual program); NUMBER, the type of Q and its gains (double); HALVES, two random numbers
@@ -288,4 +288,26 @@ void improve(const NUMBER *restrict gains, double *restrict logits, double *rest
     }
     policies(logits, up, all);
   }
+}
+
+/* -sum_a p_a log p_a = log(1 + e^-x) + x p_smaller, x = |logit|; without a call, as `exponential`. */
+static inline double entropy(double logit) {
+  double x = logit < 0.0 ? -logit : logit, small = exponential(x > 700.0 ? -700.0 : -x);
+  double z = small / (2.0 + small), square = z * z, sum = 0.0;  // log(1 + small) = 2 artanh z, z <= 1/3
+  UNROLL for (int k = 33; k >= 1; k -= 2) sum = sum * square + 1.0 / k;
+  return 2.0 * z * sum + x * small / (1.0 + small);
+}
+
+/* One outer loop of Algorithm 1 from the policy `up` with its logits: lines 2 to 5 of Algorithm 2, (11) and (12).
+   thresholds and bonus: room for a number a policy row each; the others as above.  Returns the sum of |TD error|. */
+double outer_loop(NUMBER *restrict q, uint8_t *restrict visited, const double *restrict next,
+                  const double *restrict start, double *restrict thresholds, const double *restrict rewards,
+                  double *restrict bonus, int64_t updates, const double *given, NUMBER *restrict gains,
+                  NUMBER *restrict work, double *restrict logits, double *restrict up, int64_t steps) {
+  const int64_t all = row_offset[AGENTS - 1] + (1L << (2 * members(AGENTS - 1, KAPPA)));
+  for (int64_t r = 0; r < all; r++) thresholds[r] = 1.0 - up[r], bonus[r] = AGENTS * TAU * entropy(logits[r]);
+  double error = learn(q, visited, next, start, thresholds, rewards, bonus, updates, given);
+  aggregate(q, gains, work);
+  improve(gains, logits, up, steps);
+  return error;
 }

@@ -40,6 +40,20 @@ def test_the_same_numbers_from_the_same_uniforms(yardstick, tmp_path, kappa):
     np.testing.assert_allclose(program.improve(logs[:, 1] - logs[:, 0], 10), policy[1::2], rtol=1e-11)
 
 
+@pytest.mark.parametrize("kappa", [0, 1])
+def test_the_same_outer_loop(yardstick, tmp_path, kappa):
+    case = yardstick.case(kappa, AGENTS)
+    program, (q, _) = yardstick.Yardstick(case, tmp_path, "-DGIVEN_UNIFORMS"), case.tables()
+    logits, up = np.zeros(len(case.policy) // 2), np.full(len(case.policy) // 2, 0.5)
+    numbers = np.random.default_rng(9)
+    loop, rows = yardstick.package_loop(case, 3003, 9), 3003 + -(-3003 // yardstick.EPISODE)
+    for _ in range(3):
+        given = numbers.random((rows, 2 * AGENTS))
+        assert program.outer_loop(q.values, q.visited, logits, up, 3003, given)() > 0
+        np.testing.assert_allclose(up, loop()[1::2], rtol=1e-9)
+    assert up.std() > 0.001
+
+
 @pytest.mark.parametrize("options", [(), ("-DSTREAMS=1",), ("-DHALVES",)])
 def test_its_own_generators_are_plausible(yardstick, tmp_path, options):
     """Mean |TD error| and mean Q over seeds, which a generator that repeats or skews its numbers would shift."""
