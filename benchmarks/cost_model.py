@@ -209,7 +209,7 @@ def column(plan: Plan, m: Measured) -> dict[str, str]:
     work = plan.runs * m.run
     beside = plan.training_jobs * m.start + plan.submissions * m.beside
     size = np.array([1, plan.jobs / plan.calls, plan.runs / plan.calls])
-    held = plan.group * plan.seeds_per_job * m.run + m.beside
+    held = plan.group * (plan.seeds_per_job * m.run + m.start) + m.beside
     files, block = plan.runs * m.files_a_run, m.block
     records = m.records_a_file * files
     beside_files = plan.training_jobs * m.files_a_job

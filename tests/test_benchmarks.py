@@ -98,14 +98,8 @@ def test_planning_a_grid_is_linear_in_its_jobs_however_the_seeds_lie(load, tmp_p
     assert float(one["cpu_s"]) < 1.5 * float(many["cpu_s"])
 
 
-def _needs_measurements(model):
-    if model.measured() is None:
-        pytest.skip("benchmarks/cluster.py has not been run")
-
-
 def test_the_page_on_scaling_shows_what_the_model_computes(load):
     model = load("cost_model")
-    _needs_measurements(model)
     page = model.PAGE.read_text(encoding="utf-8")
     assert [match[1] for match in model.BLOCK.findall(page)] == list(model.BLOCKS)
     assert model.filled(page) == page
@@ -116,7 +110,6 @@ def test_the_page_on_scaling_shows_what_the_model_computes(load):
 def test_the_cost_model_follows_the_grid_and_how_it_is_cut(load, monkeypatch):
     model = load("cost_model")
     plan = model.Plan(runs=10_000, seeds_per_job=5, group=10, calls=1)
-    _needs_measurements(model)
     assert (plan.points, plan.training_jobs, plan.jobs, plan.training_submissions) == (100, 2000, 2100, 200)
     measured = model.Measured(
         run=3.0, start=1.0, beside=5.0, sbatch=0.01, squeue=0.01, planning=model.np.array([1.0, 0.01, 0.001]),
