@@ -248,8 +248,8 @@ def test_policy_damaged(seed, undisturbed, finished, fault):
 @often(4, "damaged cache of compiled kernels")
 def test_kernels_compiled_before_are_damaged(seed, clone, fault):
     folders = list((clone.folder / "lpi/__pycache__").glob("kernels-*"))
-    files = sorted(path for folder in folders for path in folder.rglob("*.nb[ci]"))
-    assert files
+    files = [path for folder in folders for path in folder.rglob("*.nb[ci]") if path.stat().st_size]
+    assert files  # those that another test emptied and no job has needed since are left out
     for path in files:
         content = path.read_bytes()
         one_bit = content[:-100] + bytes([content[-100] ^ 1]) + content[-99:]
