@@ -3,6 +3,9 @@
 numba writes a file of its cache under another name and renames it, but a power cut can leave one empty or with a hole, and
 numba then fails while it unpickles it, in each later process (numba issue 10434); a byte that has changed within the machine
 code would even be run.  Here each file ends with a checksum, and one that does not fit it counts as missing.
+
+Two processes that compile a kernel for different types at once both call their file number 1, and the index may name the
+other one's.  The file therefore says which types it is for, and one for others counts as missing too.
 """
 
 from __future__ import annotations
@@ -31,6 +34,13 @@ def njit(*, cache: bool = False, **options) -> Callable[[Callable], Callable]:
 
 class _CheckedFiles(IndexDataCacheFile):
     """The files of one kernel: an index, and machine code for each signature."""
+
+    def save(self, key, data) -> None:
+        super().save(key, (key, data))
+
+    def load(self, key):
+        found = super().load(key)
+        return found[1] if found is not None and found[0] == key else None
 
     def _dump(self, obj) -> bytes:
         content = super()._dump(obj)

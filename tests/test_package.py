@@ -67,6 +67,39 @@ def test_a_damaged_file_of_compiled_kernels_is_made_again(tmp_path):
     assert [path.stat().st_mtime_ns for path in files] == times  # what is whole is read
 
 
+TWICE = """
+import sys
+sys.path.insert(0, ".")
+import numpy as np
+from twice import twice
+print(twice(np.ones(3, np.float32))[0], twice(np.ones(3))[0])
+"""
+KERNEL = """
+from lpi.kernels import njit
+
+@njit(cache=True)
+def twice(values):
+    return 2 * values
+"""
+
+
+def test_kernels_that_two_processes_compiled_at_once_are_not_mistaken(tmp_path):
+    """As if one had written the index and the other the machine code of the same number, for another type."""
+    (tmp_path / "twice.py").write_text(KERNEL, encoding="utf-8")
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+
+    def run():
+        command = [sys.executable, "-c", TWICE]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert run() == "2.0 2.0\n"
+    first, second = sorted((tmp_path / "cache").rglob("*.nbc"))
+    contents = first.read_bytes(), second.read_bytes()
+    for path, other in ((first, contents[1]), (second, contents[0])):
+        path.write_bytes(other)
+    assert run() == "2.0 2.0\n"
+
+
 def test_a_run_is_the_same_bytes_for_another_processor(tmp_path):
     """Compiled for the machine at hand and for the plainest x86-64 (no AVX, no FMA)."""
     found = {}

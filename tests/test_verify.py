@@ -144,11 +144,12 @@ def test_the_target_finds_a_planted_difference_each_time_it_is_called(tmp_path):
     for name in ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi"):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "figures/best_match", tmp_path / "figures/best_match")
-    (tmp_path / "one.yaml").write_text(yaml.safe_dump({"readings": ["best_match"], "kappas": [0]}), encoding="utf-8")
+    one = {"readings": ["best_match"], "kappas": [0]}
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump(one), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "verify", "--cores", "2", "--configfile", "one.yaml"]
 
-    def call(*options):
-        done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
+    def call():
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
     status, output = call()
@@ -160,5 +161,7 @@ def test_the_target_finds_a_planted_difference_each_time_it_is_called(tmp_path):
     status, output = call()
     assert status == 1 and not (tmp_path / "results/verify").exists()
     assert "final_median: committed 1.0, today " in output and "verify: 1 of " in output
-    status, output = call("--config", "verify={agents: [6], taus: [0.05]}")
+    bad = {"verify": {"agents": [6], "taus": [0.05]}}
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump(one | bad), encoding="utf-8")
+    status, output = call()
     assert status == 2 and output.splitlines()[-1].startswith("config: verify: ")

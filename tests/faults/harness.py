@@ -39,6 +39,8 @@ class Faulty(Clone):
 
     def __init__(self, folder: Path):
         super().__init__(folder)
+        for path in folder.glob("lpi/__pycache__/kernels-*"):
+            shutil.rmtree(path)
         self.kept = folder.with_name("kept")
         self.output = folder.with_name("output")  # beside it: room and rights within may be lacking
         (folder / "grid.yaml").write_text(yaml.safe_dump(GRID), encoding="utf-8")
@@ -61,10 +63,11 @@ class Faulty(Clone):
     def start(self, *options: str, targets: tuple[str, ...] = TARGETS, cores: int = 2) -> subprocess.Popen:
         """A call in a process group of its own, as a terminal starts it."""
         command = [sys.executable, "-m", "snakemake", *targets, "--cores", str(cores), *options]
+        own = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}  # lpi sets it here
         with self.output.open("w") as output:
             return subprocess.Popen(
                 [*command, "--configfile", "grid.yaml"],
-                cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                cwd=self.folder, env=own, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
     def finish(self, process: subprocess.Popen) -> tuple[int, str]:
