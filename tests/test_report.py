@@ -362,3 +362,16 @@ def test_what_the_readme_says_of_figure_4(committed):
         assert all(ends[tau, kappa] > 10 * loss[kappa] for kappa in (2, 3))
         passed |= {(tau, kappa) for kappa in range(4) if ends[tau, kappa] < loss[0]}
     assert passed == {(0.05, 1), (0.1, 1)}
+
+
+def test_what_a_new_user_waits_for_is_as_measured(tmp_path):
+    assert report_words.first_figure(report_tables.load(tmp_path), "everything") == "not measured"
+    (tmp_path / "report").mkdir()
+    command = report_words.BEGINNINGS["everything"]
+    (tmp_path / "report/first_figure.csv").write_text(
+        f"command,first_seconds,wall_seconds,cpu_seconds,machine\n{command},41.2,300.0,110.0,a machine\n",
+        encoding="utf-8",
+    )
+    said = report_words.first_figure(report_tables.load(tmp_path), "everything")
+    assert said == "first figure after 41 s, all after 5 min by the clock (110 s of CPU time)"
+    assert report_words.first_figure(report_tables.load(tmp_path), "one figure") == "not measured"
