@@ -58,7 +58,8 @@ def test_a_training_process_accounts_for_its_time(tmp_path):
     assert {"start", "imports", "rest", "evaluation"} <= set(found["spent"])
     assert found["spent"]["rest"] > 0.02  # 3.6 million updates
     assert 0.1e9 < found["peak"] < 1e9
-    assert sum(found["spent"].values()) == pytest.approx(float(done.stdout), rel=0.1, abs=0.15)
+    total = float(done.stdout)
+    assert 0.6 * total < sum(found["spent"].values()) <= 1.01 * total  # the rest: taking the interpreter down
 
 
 def test_the_page_on_performance_shows_what_the_csv_files_hold(load):
