@@ -133,7 +133,7 @@ def test_commands_write_what_the_functions_compute(tmp_path):
     ("arguments", "words"),
     [
         ("locality --agents 3 --kappas one", "kappas: 'one' is not allowed; an integer >= 0"),
-        ("locality --agents 14 --kappas 0", "joint states need"),
+        ("locality --agents 14 --kappas 0", "whose joint states fit in"),
         ("acting --agents 3 --p-effs 1.5", "p_eff: 1.5 is not allowed"),
         ("acting --agents 3", "--p-effs"),
         ("optima --agents 3 --reading nobody", "reading: 'nobody' is not allowed; one of"),
