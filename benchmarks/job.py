@@ -57,7 +57,7 @@ TRUTH = ("optima", "locality", "acting", "reference", "theory", "optimum", "best
 def main() -> None:
     options = arguments()
     with tempfile.TemporaryDirectory() as folder:
-        workflow, accounts = clone(Path(folder, "clone")), Path(folder, "accounts")
+        workflow, accounts = clone(options.keep or Path(folder, "clone")), Path(folder, "accounts")
         accounts.mkdir()
         call = [*options.target, "--cores", options.cores]
         call += ["--configfile", *options.configfile] if options.configfile else []
@@ -81,6 +81,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cores", default="2", help="as of snakemake; default 2")
     parser.add_argument("--configfile", action="append", default=[], help="as of snakemake; below the repository")
+    parser.add_argument("--keep", help="a new folder to work in, which stays with all results")
     parser.add_argument("target", nargs="*", help="target of the workflow; default that of the Snakefile")
     return parser.parse_args()
 
