@@ -14,18 +14,21 @@ _APART = 1000
 """Nanoseconds between files that are set back."""
 
 
-def set_back(paths: Iterable[str | os.PathLike[str]], folder: str | os.PathLike[str]) -> int:
-    """Give files from the future the present time, in the same order; how many there were.
+def set_back(paths: Iterable[str | os.PathLike[str]], folder: str | os.PathLike[str]) -> tuple[int, int]:
+    """Give files from the future the present time, in the same order.
 
     Args:
-        paths: Files and folders; those that are not there, or belong to somebody else, are left out.
+        paths: Files and folders; those that are not there are left out.
         folder: A folder that can be written, whose file system's clock is the one that counts.
+
+    Returns:
+        How many were set, and how many could not be, which belong to somebody else.
     """
     try:
         with tempfile.NamedTemporaryFile(dir=os.fspath(folder), prefix=".clock-") as file:
             now = os.stat(file.name).st_mtime_ns
     except OSError:  # a full disk: the jobs will say so
-        return 0
+        return 0, 0
     later = []
     for path in {os.fspath(path) for path in paths}:
         with contextlib.suppress(OSError):
@@ -34,7 +37,9 @@ def set_back(paths: Iterable[str | os.PathLike[str]], folder: str | os.PathLike[
                 later.append((time, path))
     times = sorted({time for time, _ in later})
     new = {time: now - _APART * back for back, time in enumerate(reversed(times))}
+    done = 0
     for time, path in later:
         with contextlib.suppress(OSError):
             os.utime(path, ns=(new[time], new[time]))
-    return len(later)
+            done += 1
+    return done, len(later) - done

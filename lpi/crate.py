@@ -3,7 +3,7 @@
 `python -m lpi.crate --figures FOLDER --results RESULTS` writes FOLDER/ro-crate-metadata.json and FOLDER/report/runs.csv.
 Each set of results is a Dataset with its files and their digests, made by a CreateAction from the configuration and by
 the software that its provenance.json names.  Times are in the action and in runs.csv, failed attempts included if the
-results folder has a journal (`lpi.runs`).  Neither names a path outside FOLDER or the machine.
+results folder has a journal (`lpi.runs`).  Neither names a path outside FOLDER or the host.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import mimetypes
 import os
 import platform
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lpi.provenance import commit_date
 from lpi.results import atomic_write
-from lpi.runs import COLUMNS, Run, runs, totals
+from lpi.runs import COLUMNS, OPEN, Run, runs, totals
 
 NAME = "ro-crate-metadata.json"
 LICENCE = "https://spdx.org/licenses/MIT"
@@ -44,7 +45,7 @@ def build(figures: Path, found: list[Run]) -> dict[str, Any]:
         {"@id": LICENCE, "@type": "CreativeWork", "name": "MIT License", "description": "MIT, as in the file LICENSE"}
     )
     crate.publisher = crate.add_jsonld({"@id": "#maintainers", "@type": "Organization", "name": "The lpi maintainers"})
-    crate.datePublished = commit_date() or "2026"
+    crate.datePublished = commit_date() or datetime.now(UTC).date().isoformat()
     crate.root_dataset["isBasedOn"] = {"@id": PAPER}
     crate.add_jsonld({"@id": PAPER, "@type": "ScholarlyArticle", "name": "Global Convergence of Localized Policy "
                       "Iteration in Networked Multi-Agent Reinforcement Learning"})  # fmt: skip
@@ -92,12 +93,15 @@ def _add_set(crate: Any, figures: Path, folder: Path, found: list[Run]) -> None:
         _add_file(crate, figures, path) for path in sorted(folder.rglob("*")) if path.is_file() and path.name[0] != "."
     ]
     # A revision's Software Heritage identifier is that of git; it holds wherever the repository is.
-    software = _add_software(crate, "lpi", made["commit"], f"swh:1:rev:{made['commit']}")
+    software = _add_software(crate, "lpi", made["commit"], f"swh:1:rev:{made['commit']}" if made["commit"] else None)
     software["softwareRequirements"] = [
         _add_software(crate, name, version, f"pkg:{'generic' if name == 'python' else 'pypi'}/{name}@{version}")
         for name, version in made["versions"].items()
+        if version
     ]
     properties: dict[str, Any] = {"name": f"making of {folder.name}", "actionStatus": COMPLETED}
+    if made.get("dirty"):
+        properties["description"] = "Made by that revision with changes that were not committed."
     if found:
         properties["startTime"] = min(run.began for run in found)
         properties["endTime"] = max(run.ended for run in found)
@@ -109,7 +113,7 @@ def _add_set(crate: Any, figures: Path, folder: Path, found: list[Run]) -> None:
     values = [crate.dereference("#machine"), *_totals(crate, folder.name, found)]
     action["additionalProperty"] = values if len(values) > 1 else values[0]
     for run in found:
-        if run.status != "finished":
+        if run.status not in ("finished", OPEN):
             _add_failed(crate, software, run)
 
 
@@ -137,10 +141,10 @@ def _value(crate: Any, identifier: str, name: str, value: float) -> Any:
     return crate.add_jsonld({"@id": identifier, "@type": "PropertyValue", "name": name, "value": value, **unit})
 
 
-def _add_software(crate: Any, name: str, version: str | None, url: str) -> Any:
-    identifier = f"#{name}-{version}"
+def _add_software(crate: Any, name: str, version: str | None, url: str | None) -> Any:
+    identifier = f"#{name}-{version or 'unknown'}"
     properties = {"@id": identifier, "@type": "SoftwareApplication", "name": name, "version": version or "unknown"}
-    return crate.dereference(identifier) or crate.add_jsonld({**properties, "url": url})
+    return crate.dereference(identifier) or crate.add_jsonld({**properties, "url": url} if url else properties)
 
 
 def _add_file(crate: Any, figures: Path, path: Path) -> Any:
@@ -163,9 +167,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if not list(options.figures.glob("*/provenance.json")):
         parser.error(f"{options.figures}: no published results")
-    found = runs(options.results)
-    if found:
-        atomic_write(options.figures / RUNS, runs_table(found))
+    found = [run for run in runs(options.results) if run.status != OPEN]  # this job is
+    atomic_write(options.figures / RUNS, runs_table(found))
     text = json.dumps(build(options.figures, found), indent=2, ensure_ascii=False)
     atomic_write(options.figures / NAME, text + "\n")
 

@@ -248,7 +248,7 @@ def check_locality(environment: EnvironmentConfig, key: str = "agents") -> None:
 
 def _most_exact(states: int) -> int:
     """Most agents with so many local states whose joint states can be evaluated exactly."""
-    return max(n for n in range(1, 64) if exact_memory(states**n) <= EXACT_LIMIT)
+    return max((n for n in range(1, 64) if exact_memory(states**n) <= EXACT_LIMIT), default=0)
 
 
 def decoupled_memory(agents: int) -> int:

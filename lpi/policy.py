@@ -55,9 +55,9 @@ class LocalPolicy:
 
     def save(self, path) -> None:
         """Write the policy as .npz, whole or not at all."""
-        arrays: dict[str, Any] = {f"table_{i:05d}": table for i, table in enumerate(self.tables)}
+        tables: dict[str, Any] = {f"table_{i:05d}": table for i, table in enumerate(self.tables)}
         buffer = io.BytesIO()
-        np.savez(buffer, kappa=np.int64(self.kappa), **arrays)
+        np.savez(buffer, kappa=np.int64(self.kappa), **tables)
         atomic_write(path, buffer.getvalue())
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -35,8 +36,9 @@ class TimeLeft(logging.Handler):
         passed = self._clock() - self._begin
         if 0 < done < total and passed >= SETTLED:
             left = passed / done * (total - done)
-            stream.write(f"about {in_words(left)} left at the rate so far\n")
-            stream.flush()
+            with contextlib.suppress(OSError, ValueError):  # a terminal that is gone must not stop Snakemake
+                stream.write(f"about {in_words(left)} left at the rate so far\n")
+                stream.flush()
 
 
 def in_words(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """When each job of the workflow began and how it ended, failed ones too: a journal that Snakemake's events write.
 
-One line when a job begins and one when it ends, appended to logs/journal.txt in the results folder; a job that has no
-second line was cut short.  The second has the processor's time, of failed jobs too: the shell of each job leaves it at the
+One line when a job begins and one when it ends, appended to logs/journal.txt in the results folder, and one before the
+first job of a call; a job that has no second line when the next call begins was cut short.  The second has the processor's time, of failed jobs too: the shell of each job leaves it at the
 end of the job's log (`TIMEFORMAT`), because Snakemake measures only jobs that end well, and by samples that miss short
 ones.  `runs` joins the journal with Snakemake's benchmark files, for memory, and for jobs older than the journal.
 """
@@ -11,12 +11,14 @@ from __future__ import annotations
 import csv
 import logging
 import re
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 JOURNAL = "logs/journal.txt"
+CALL, BEGAN, OPEN = "call", "began", "open"
 ENDED = {"job_finished": "finished", "job_error": "failed"}
 """Snakemake's events and what they make of a job."""
 TIMEFORMAT = "cpu_seconds %U %S"
@@ -29,7 +31,7 @@ class Run(NamedTuple):
     """One attempt of a job; what is not known is None."""
 
     job: str  # its benchmark file, below the folder of these, without suffix
-    status: str  # finished, failed, or cut short
+    status: str  # finished, failed, cut short, or open: it runs, or the latest call ended before it did
     began: str  # ISO 8601, UTC
     seconds: float | None  # by the clock; on a cluster with the wait in the queue
     cpu_seconds: float | None  # of the processes that it started
@@ -54,17 +56,35 @@ class Journal(logging.Handler):
         self._benchmarks = Path(results) / "benchmarks"
         self._path = Path(results) / JOURNAL
         self._jobs: dict[Any, tuple[str, Path | None]] = {}
+        self._called = False
+        self._lost: OSError | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """A line for a job that begins or ends; a job without a benchmark file does nothing worth one."""
+        """A line for a job that begins or ends; a job without a benchmark file does nothing worth one.
+
+        Nothing is raised: Snakemake would wait for ever for a job whose end it could not log.
+        """
+        try:
+            self._note(record)
+        except OSError as error:  # a full disk, a folder that cannot be written
+            if self._lost is None:
+                print(f"journal: {self._path}: cannot be written: {error.strerror}", file=sys.stderr)
+            self._lost = error
+        except Exception:
+            self.handleError(record)
+
+    def _note(self, record: logging.LogRecord) -> None:
         event = getattr(record, "event", None)
         kind = getattr(event, "value", event)
         if kind == "job_info":
             job = _job(getattr(record, "benchmark", None), self._benchmarks)
             if job:
                 log = _first(getattr(record, "log", None))
+                if not self._called:
+                    self._write(record, "", CALL, "")
+                    self._called = True
                 self._jobs[record.__dict__["jobid"]] = job, Path(log) if log else None
-                self._write(record, job, "began", "")
+                self._write(record, job, BEGAN, "")
         elif kind in ENDED:
             number = record.__dict__.get("jobid", record.__dict__.get("job_id"))
             known = self._jobs.pop(number, None)
@@ -111,15 +131,21 @@ def _of_journal(path: Path) -> list[Run]:
     open_since: dict[str, str] = {}
     found: list[Run] = []
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    def left(status: str) -> None:
+        found.extend(Run(job, status, since, None, None, None) for job, since in open_since.items())
+        open_since.clear()
+
     for when, what, job, cpu in filter(_whole, csv.reader(text.splitlines())):
-        since = open_since.pop(job, None)
-        if what == "began":
-            found += [Run(job, "cut short", since, None, None, None)] if since else []
+        if what == CALL:
+            left("cut short")
+        elif what == BEGAN:
             open_since[job] = when
-        elif since:
+        elif since := open_since.pop(job, None):
             seconds = (datetime.fromisoformat(when) - datetime.fromisoformat(since)).total_seconds()
             found.append(Run(job, what, since, seconds, _number(cpu), None))
-    return found + [Run(job, "cut short", since, None, None, None) for job, since in open_since.items()]
+    left(OPEN)
+    return found
 
 
 def logged_cpu(log: Path | None) -> float | None:
@@ -133,7 +159,11 @@ def logged_cpu(log: Path | None) -> float | None:
 
 
 def totals(found: list[Run]) -> dict[str, float]:
-    """Attempts, how many of them failed or were cut short, and their time by the clock and of the processor, seconds."""
+    """Attempts, how many of them failed or were cut short, and their time by the clock and of the processor, seconds.
+
+    Open ones are left out.
+    """
+    found = [run for run in found if run.status != OPEN]
     return {
         "attempts": len(found),
         "failed": sum(run.status == "failed" for run in found),

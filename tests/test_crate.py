@@ -71,11 +71,12 @@ def test_the_command_without_a_journal_leaves_times_out(folder):
     crate.main(["--figures", str(folder), "--results", str(folder / "none")])
     text = (folder / crate.NAME).read_text(encoding="utf-8")
     assert str(folder) not in text and "startTime" not in text
-    assert not (folder / crate.RUNS).exists()
+    assert (folder / crate.RUNS).read_text(encoding="utf-8").splitlines() == [",".join(crate.COLUMNS)]
 
 
 def test_the_command_writes_failed_attempts_too(folder, monkeypatch):
-    monkeypatch.setattr(crate, "runs", lambda results: FOUND)
+    running = runs.Run("publish/crate", "open", "2026-11-25T10:00:00.000+00:00", None, None, None)
+    monkeypatch.setattr(crate, "runs", lambda results: [*FOUND, running])
     crate.main(["--figures", str(folder)])
     rows = (folder / crate.RUNS).read_text(encoding="utf-8").splitlines()
     assert rows[0] == "job,status,began,seconds,cpu_seconds,megabytes"

@@ -87,9 +87,29 @@ def test_jobs_older_than_the_journal_are_known_by_their_benchmark_files(tmp_path
     assert runs.runs(tmp_path) == [("train/a", "finished", "2027-01-15T08:00:00.000+00:00", 9.9, 3.5, 104.86)]
 
 
-def test_a_job_that_is_still_open_was_cut_short(calls, tmp_path):
+def test_a_job_is_open_until_it_ends_or_the_next_call_begins(calls, tmp_path):
     calls.start(1, "train/a")
-    assert [run.status for run in runs.runs(tmp_path)] == ["cut short"]
+    calls.start(2, "train/b")
+    calls.end(2)
+    assert [run.status for run in runs.runs(tmp_path)] == ["open", "finished"]
+    assert runs.totals(runs.runs(tmp_path))["attempts"] == 1
+    calls.begin()
+    assert [run.status for run in runs.runs(tmp_path)] == ["open", "finished"]  # a call that does nothing
+    calls.start(3, "train/c")
+    assert [run.status for run in runs.runs(tmp_path)] == ["cut short", "finished", "open"]
+
+
+def test_a_journal_that_cannot_be_written_stops_nothing(tmp_path, capsys):
+    (tmp_path / "logs").write_text("no folder", encoding="utf-8")
+    handler = runs.Journal(tmp_path)
+    for number in (1, 2):
+        fields = dict(
+            event=LogEvent.JOB_INFO, jobid=number, benchmark=str(tmp_path / f"benchmarks/{number}.tsv"), log=None
+        )
+        record = logging.LogRecord("test", logging.INFO, "", 0, None, (), None)
+        record.__dict__.update(fields)
+        handler.handle(record)
+    assert capsys.readouterr().err.count("cannot be written") == 1
 
 
 def test_jobs_without_a_benchmark_and_other_events_are_not_written(calls, tmp_path):

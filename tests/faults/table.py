@@ -61,6 +61,7 @@ def page_text(present: str) -> str:
         heads = list(rows[0]) if rows else []
         rules = ["---:" if rows[0][head].isdigit() else "---" for head in heads]
         lines = [heads, rules, *(row.values() for row in rows)] if rows else []
+        assert begin in present
         before, _, rest = present.partition(begin)
         _, _, after = rest.partition(END)
         present = f"{before}{begin}\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines) + f"\n{END}{after}"

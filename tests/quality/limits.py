@@ -16,23 +16,23 @@ class Stopped(BaseException):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--seconds-of-cpu", type=float, default=20.0, help="CPU time that a test has")
+    parser.addoption("--seconds-of-cpu", type=float, default=20.0, help="CPU time that a test has, of its own process")
 
 
 def pytest_configure(config):
     def stop(*_):
         raise Stopped
 
-    signal.signal(signal.SIGVTALRM, stop)
+    signal.signal(signal.SIGPROF, stop)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """Not its fixtures, which other tests may share."""
-    signal.setitimer(signal.ITIMER_VIRTUAL, item.config.getoption("--seconds-of-cpu"))
+    signal.setitimer(signal.ITIMER_PROF, item.config.getoption("--seconds-of-cpu"))
     try:
         return (yield)
     except Stopped:
         pytest.skip("stopped: out of CPU time")
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)

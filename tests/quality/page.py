@@ -120,6 +120,7 @@ def page_text(present: str) -> str:
     """The page with today's tables in their places."""
     for name, text in (("coverage", coverage_text()), ("mutation", mutation_text())):
         begin, end = f"<!-- {name}: made by python tests/quality/page.py -->\n", f"<!-- end of {name} -->"
+        assert begin in present
         before, _, rest = present.partition(begin)
         _, _, after = rest.partition(end)
         present = f"{before}{begin}\n{text}\n{end}{after}"

@@ -228,9 +228,11 @@ def slurm_refusals():
 def report_future_files():
     """Set files from the future to the present: Snakemake would refuse what the jobs of this call make from them."""
     files = {path for job in workflow.dag.jobs for path in (*job.input, *job.output)}
-    count = set_back(files, ".snakemake")
+    count, left = set_back(files, ".snakemake")
     if count:
         print(f"{count} files were from the future, as after a clock that was set back: their time is the present now.")
+    if left:
+        print(f"{left} files are from the future and cannot be set to the present: touch them, or set the clock.")
 
 
 def figure_parameters(wildcards):
@@ -384,7 +386,7 @@ def quoted_tables(wildcards):
     folder = Path(EXPERIMENT.figures_folder)
     made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory", "baseline"}
     paths = [path for kind in ("csv", "json", "md") for path in folder.glob(f"*/*.{kind}")]
-    quoted = sorted(path for path in paths if path.parent.name not in made)
+    quoted = sorted(path for path in paths if path.parent.name not in made and path.name != "runs.csv")
     return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
 
 

@@ -15,7 +15,8 @@ rule crate_metadata:
         theory="<figures>/theory/provenance.json",
         gallery="<figures>/index.html",
     output:
-        "<figures>/ro-crate-metadata.json",
+        metadata="<figures>/ro-crate-metadata.json",
+        runs="<figures>/report/runs.csv",
     log:
         "<results>/logs/publish/crate.log",
     benchmark:
@@ -23,10 +24,10 @@ rule crate_metadata:
     conda:
         "../envs/lpi.yaml"
     params:
-        figures=subpath(output[0], parent=True),
+        figures=subpath(output.metadata, parent=True),
         results=subpath(input.package, ancestor=2),
         others=published_elsewhere,
     message:
-        "Describe what is published: {output}"
+        "Describe what is published: {output.metadata}"
     shell:
         "python -m lpi.crate --figures {params.figures:q} --results {params.results:q} > {log:q} 2>&1"
