@@ -273,7 +273,7 @@ def test_times_and_sizes(tmp_path, folder):
     assert table["failed"].isna().all()  # nobody kept a journal
     journal = tmp_path / "results/logs/journal.txt"
     lines = [f"2026-11-25T08:00:{second:02d}+00:00,{what},train/working/d,{cpu}" for second, what, cpu in
-             ((0, "began", ""), (9, "failed", "7.5"), (20, "began", ""))]  # fmt: skip
+             ((0, "began", ""), (9, "failed", "7.5"), (20, "began", ""), (30, "call", ""))]  # fmt: skip
     journal.write_text("\n".join(lines) + "\n", encoding="utf-8")
     spent = report_tables.measure(tmp_path / "results").set_index("part")
     assert spent.loc["default", ["cpu_seconds", "attempts", "failed", "cut_short"]].tolist() == [7.5, 5, 1, 1]
