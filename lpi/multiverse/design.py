@@ -45,7 +45,7 @@ BLOCK_KEYS = ("agents", "only", "settings_per_job")
 TAKEN = ("agents", "kappa", "graph", *(f.name for f in fields(ReportingConfig) if f.name not in MEASURED))
 """Settings that are no choice: blocks and kappas set them, or all curves must be exact and on the line of 6.1."""
 LARGEST_FACTORIAL, MOST_CASES = 2**16, 10_000
-"""Combinations of all choices, and settings trained, at one number of agents: each is gone through on every call."""
+"""Combinations of all choices, and settings trained, for each network size: each is gone through on every call."""
 CURVES = ("case", "agents", "kappa", "seed", "outer_loop", "regularized", "unregularized", "visited_share", "entropy")
 """Columns of a job's file; a row per outer loop of a run, see `results.COLUMNS` for their meaning."""
 
