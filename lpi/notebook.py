@@ -24,18 +24,51 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
+from papermill.translators import PythonTranslator, papermill_translators
 from pygments.formatters import HtmlFormatter
 
 from lpi import pages
 from lpi.results import atomic_write
 
+KERNEL = "python3"
 RETRIES = 2
 LONGEST_SOCKET = 100
 """Bytes that the operating system allows for the path of a socket, with a margin."""
 
 
+WIDTH = 88
+"""Characters of a line of parameters."""
+
+
 class NotebookError(ValueError):
     """A notebook that cannot be run or that stopped; one line that names it and says why."""
+
+
+class Parameters(PythonTranslator):
+    """Parameters as Python, laid out here: papermill's own layout depends on whether `black` is installed."""
+
+    @classmethod
+    def codify(cls, parameters: Mapping[str, Any], comment: str = "Parameters") -> str:
+        """The cell of parameters: a comment, and an assignment for each."""
+        assignments = (f"{name} = {cls._laid_out(value, f'{name} = ')}" for name, value in parameters.items())
+        return "".join(f"{line}\n" for line in (cls.comment(comment), *assignments))
+
+    @classmethod
+    def _laid_out(cls, value: Any, before: str, after: str = "") -> str:
+        """A value as Python; where it is too long for the line that it stands on, with a line for each element."""
+        line = cls.translate(value)
+        if len(before + line + after) <= WIDTH or not value or not isinstance(value, list | dict):
+            return line
+        indent = " " * (len(before) - len(before.lstrip()) + 4)
+        if isinstance(value, list):
+            brackets, elements = "[]", [("", element) for element in value]
+        else:
+            brackets, elements = "{}", [(f"{cls.translate_str(key)}: ", element) for key, element in value.items()]
+        lines = (f"{indent}{key}{cls._laid_out(element, indent + key, ',')},\n" for key, element in elements)
+        return f"{brackets[0]}\n{''.join(lines)}{indent[4:]}{brackets[1]}"
+
+
+papermill_translators.register(KERNEL, Parameters)
 
 
 def execute(
@@ -98,7 +131,7 @@ def _read(path: str | os.PathLike) -> nbformat.NotebookNode:
     except (ValueError, nbformat.ValidationError) as error:
         raise NotebookError(f"{path}: not a notebook: {_first_line(error)}") from error
     # Papermill reads the language from here; a notebook saved for another kernel would run in this one all the same.
-    source.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    source.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": KERNEL}
     return source
 
 
@@ -121,7 +154,7 @@ def _run(source: nbformat.NotebookNode, parameters: dict[str, Any], path: str | 
                     copy.deepcopy(source),
                     None,
                     parameters,
-                    kernel_name="python3",
+                    kernel_name=KERNEL,
                     language="python",
                     progress_bar=False,
                     kernel_manager_class=_kernel_in(folder),

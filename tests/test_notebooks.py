@@ -208,6 +208,29 @@ def test_unknown_parameter_is_refused_before_a_kernel_starts(tmp_path, monkeypat
         notebook.execute(_small(tmp_path), parameters, tmp_path / "out.ipynb", tmp_path / "out.html")
 
 
+PARAMETERS = {
+    "curves": "results/working/curves.csv",
+    "agents": [8],
+    "tables": [f"results/{number}/of/a/path/that/is/not/short.csv" for number in range(3)],
+    "settings": {"p1": 0.6, "beta": None, "graph": "line", "rho": [0.25] * 30, "long": {"word": "w" * 90, "so": True}},
+    "none": {},
+}
+
+
+@pytest.mark.parametrize("formatter", (True, False))
+def test_parameters_are_laid_out_alike_with_and_without_a_formatter(monkeypatch, formatter):
+    """Where `black` is installed papermill lays parameters out with it: the same notebook would have other bytes."""
+    black = pytest.importorskip("black")
+    if not formatter:
+        monkeypatch.setitem(sys.modules, "black", None)
+    cell = notebook.Parameters.codify(PARAMETERS)
+    assert cell == black.format_str(cell, mode=black.FileMode(string_normalization=False))
+    assert max(map(len, cell.splitlines())) > 90
+    found = {}
+    exec(cell, found)
+    assert {name: found[name] for name in PARAMETERS} == PARAMETERS
+
+
 def test_parameters_of_the_summary_are_its_names_and_not_their_keys():
     source = _read(FOLDER / "summary.ipynb")
     notebook._check_parameters(source, {"curves": "", "optima": "", "output": None, "figures": {}}, "summary.ipynb")
