@@ -83,7 +83,7 @@ include: "workflow/rules/verify.smk"
 
 
 onstart:
-    refused = slurm_refusals()
+    refused = [*slurm_refusals(), *unwritable_folders()]
     print("".join(f"{line}\n" for line in refused), end="", file=sys.stderr)
     if refused:
         sys.exit(2)

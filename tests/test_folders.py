@@ -6,7 +6,7 @@ from collections import namedtuple
 
 import pytest
 
-from lpi.folders import ROOM, trouble
+from lpi.folders import ROOM, trouble, unwritable
 
 Usage = namedtuple("Usage", ["total", "used", "free"])
 
@@ -24,3 +24,10 @@ def test_a_full_disk_is_named_also_before_the_folder_is_made(tmp_path, monkeypat
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch, denied):
     monkeypatch.setattr(os, "access", lambda path, mode: not (path == tmp_path and mode & denied))
     assert trouble([tmp_path]) == [f"{tmp_path}: cannot be written"]
+
+
+def test_of_many_folders_that_cannot_be_made_their_parent_is_named_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("results")
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != "results")
+    assert unwritable(["results/mine/runs", "results/mine", "elsewhere/too"]) == ["results: cannot be written"]

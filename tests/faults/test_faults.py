@@ -216,7 +216,8 @@ def test_folder_that_cannot_be_written(seed, mount, clone, fault):
     with mounted(folder, "--bind", str(folder)):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
         status, output = clone.call()
-        assert status != 0 and "Read-only file system" in output
+        assert status == 2 and f"{folder.relative_to(clone.folder)}: cannot be written\n" in output
+        assert output.count("cannot be") == 1 and not list(clone.folder.glob("results/**/*.csv"))  # before any job
     fault()
 
 

@@ -14,7 +14,7 @@ from lpi.clock import set_back
 from lpi.cluster import refusal, training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
-from lpi.folders import trouble
+from lpi.folders import trouble, unwritable
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.progress import watch
@@ -223,6 +223,12 @@ def slurm_refusals():
     asked = [(job.resources.get("slurm_partition"), job.resources.get("slurm_account")) for job in jobs.values()]
     found = [refusal(partition, account) for partition, account in dict.fromkeys(asked)]
     return [f"slurm: {reason}" for reason in found if reason]
+
+
+def unwritable_folders():
+    """A line for each folder that the jobs of this call write into and cannot."""
+    folders = {os.path.dirname(path) for job in workflow.dag.needrun_jobs() for path in job.output}
+    return unwritable(sorted(folders))
 
 
 def report_future_files():
