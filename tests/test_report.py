@@ -289,6 +289,10 @@ def test_times_and_sizes(tmp_path, folder):
     assert report_words.cost(published, "multiverse") == "30 s of jobs with one core each, 0 MB"
     assert report_words.cost(published, "studies") == "not measured"
     assert report_words.total_cost(published).endswith("failed attempts were not yet counted in A, B")
+    # a folder that lacks a part leaves that part's numbers as they were
+    merged = report_tables.kept(table.iloc[:1].assign(jobs=7), folder).set_index("part")
+    assert merged["jobs"].to_dict() == {"default": 7, "multiverse": 1}
+    assert merged.loc["multiverse", "megabytes"] == 0.5 and list(merged.index) == ["default", "multiverse"]
 
 
 @pytest.mark.parametrize(

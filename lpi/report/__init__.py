@@ -18,7 +18,7 @@ from lpi.claims import CLAIMS, MINIMUM_SEEDS
 from lpi.claims.intervals import LEVEL
 from lpi.config import READINGS, SETTINGS
 from lpi.report import appendix, beyond, coverage, text, words
-from lpi.report.tables import Published, load, measure
+from lpi.report.tables import Published, kept, load, measure
 from lpi.results import atomic_write
 
 TEMPLATES = {
@@ -101,12 +101,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--figures", default="figures", help="folder with the tables")
     parser.add_argument("--output", type=Path, help="write the pages into this folder and nothing else")
     parser.add_argument(
-        "--measure", metavar="RESULTS", help="first sum up the times and sizes of the jobs in this folder"
+        "--measure",
+        metavar="RESULTS",
+        help="first sum up the times and sizes of the jobs in this folder; parts not in it keep their numbers",
     )
     parser.add_argument("--coverage", action="store_true", help="first measure how often intervals cover; some seconds")
     options = parser.parse_args(arguments)
     if options.measure:
-        _save(measure(options.measure), options.figures, "benchmarks")
+        _save(kept(measure(options.measure), options.figures), options.figures, "benchmarks")
     if options.coverage:
         _save(coverage.table(), options.figures, "coverage")
     published, errata = load(options.figures), read_errata()

@@ -209,6 +209,15 @@ def measure(results: str | Path) -> pd.DataFrame:
     return pd.DataFrame(sorted(rows), columns=list(MEASURED_COLUMNS))
 
 
+def kept(table: pd.DataFrame, figures: str | Path) -> pd.DataFrame:
+    """What `measure` found, with the rows in the figures folder of parts that it did not find."""
+    before = load(figures).measured
+    if before is None:
+        return table
+    rows = pd.concat([before[~before["part"].isin(table["part"])], table])
+    return rows.sort_values("part", ignore_index=True)
+
+
 def _part(words: Sequence[str]) -> str:
     """The part of the workflow that a job belongs to, by the words of its name."""
     return next((name for name in ("multiverse", "studies", "theory") if name in words), "default")
