@@ -99,7 +99,7 @@ ALIASES = "seeds:\n  - &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
 FILES = {
     "binary": (bytes(range(256)), "not text in UTF-8"),
     "UTF-16": ("seeds: [0]\n".encode("utf-16"), "not text in UTF-8"),
-    "brackets": (b"seeds: " + b"[" * 5000, "brackets within brackets"),
+    "brackets": (b"seeds: " + b"[" * 2000, "brackets within brackets"),
     "digits": (b"seeds_per_job: " + b"9" * 5000, "Exceeds the limit"),
     "a tab": (b"seeds:\n\t- 0\n", "cannot start any token"),
     "a key twice": (b"seeds: [0]\nkappas: [1]\nseeds: [1]\n", "line 3: 'seeds' is there twice"),
