@@ -37,8 +37,8 @@ import page
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MUTANT = ("target", "module", "definition", "line", "operator", "before", "after", "outcome")
-DRAW = ("target", "places", "drawn", "seed", "tests", "left_out")
-KILLED, TIMEOUT, SURVIVED = "killed", "timeout", "survived"
+DRAW = ("target", "places", "drawn", "seed", "tests", "left_out", "crashed")
+KILLED, TIMEOUT, CRASHED, SURVIVED = "killed", "timeout", "crashed", "survived"
 
 PARTS = ("__init__", "amendments", "evidence", "intervals", "judge", "model", "plot", "report")
 TARGETS = {
@@ -231,10 +231,15 @@ def outcome(copy: Path, mutation, found: dict) -> tuple[str, str, str]:
     path.write_text(mutant, encoding="utf-8")
     try:
         limit = 30 + 3 * sum(found["seconds"][test] for test in tests)
-        status = forked(lambda: int(pytest.main([*OPTIONS, *tests])), limit)
+        result = outcome_of(forked(lambda: int(pytest.main([*OPTIONS, *tests])), limit))
     finally:
         path.write_text(source, encoding="utf-8")
-    return (status if status == TIMEOUT else SURVIVED if status == 0 else KILLED), before, after
+    return result, before, after
+
+
+def outcome_of(status: int | str | None) -> str:
+    """Of pytest's exit status, or of what `forked` returns in its place."""
+    return {0: SURVIVED, None: CRASHED, TIMEOUT: TIMEOUT}.get(status, KILLED)
 
 
 def extent(source: str, line: int) -> tuple[int, int]:
@@ -301,8 +306,8 @@ def measure(target: str, copy: Path, files, most: int, seed: int) -> tuple[dict,
         values = (target, name, mutation.definition_name or "", mutation.start_pos[0], operator, before, after, result)
         rows.append(dict(zip(MUTANT, values, strict=True)))
         print(f"{target} {count}/{len(mutations)} {result}: {name}:{values[3]} {before!r} -> {after!r}", flush=True)
-    left_out = len(found["seconds"]) - len(tests)
-    return dict(zip(DRAW, (target, number, len(rows), seed, len(tests), left_out), strict=True)), rows
+    left_out, crashed = len(found["seconds"]) - len(tests), sum(row["outcome"] == CRASHED for row in rows)
+    return dict(zip(DRAW, (target, number, len(rows), seed, len(tests), left_out, crashed), strict=True)), rows
 
 
 def replace(path: Path, columns: tuple[str, ...], target: str, rows: list[dict]) -> None:

@@ -16,6 +16,8 @@ DRAWN, MUTANTS, EQUIVALENT = HERE / "mutation.csv", HERE / "mutants.csv", HERE /
 ASKED_COVERAGE, ASKED_SCORE = 95, 85
 """Percent."""
 NONE = "Not measured yet.\n"
+NOT_COUNTED = "–"
+"""Crashes in tables from before they had an outcome of their own: they are among the killed."""
 NORMAL = 1.96
 """Quantile of a 95 % interval."""
 
@@ -98,7 +100,7 @@ def mutation_text() -> str:
     for target in drawn:
         own = [row for row in mutants if row["target"] == target["target"]]
         found = Counter(row["outcome"] for row in own)
-        dead, same = found["killed"] + found["timeout"], 0
+        dead, same = found["killed"] + found["timeout"] + found["crashed"], 0
         for row in own:
             if row["outcome"] == "survived" and key(row) in equivalent:
                 same += 1
@@ -106,13 +108,13 @@ def mutation_text() -> str:
         low, high = wilson(dead, len(own) - same)
         met = met and 100 * dead >= ASKED_SCORE * (len(own) - same)
         rows.append([
-            f"`{target['target']}`", target["places"], len(own), found["killed"], found["timeout"], found["survived"],
-            same, share(dead, len(own)), share(dead, len(own) - same), f"{100 * low:.0f} to {100 * high:.0f} %",
+            f"`{target['target']}`", target["places"], len(own), found["killed"], found["timeout"],
+            target.get("crashed") or NOT_COUNTED, found["survived"], same, share(dead, len(own)), share(dead, len(own) - same), f"{100 * low:.0f} to {100 * high:.0f} %",
         ])  # fmt: skip
-    head = ["", "places", "mutants", "killed", "timed out", "survived", "equivalent", "score", "without equivalent"]
+    head = ["", "places", "mutants", "killed", "timed out", "crashed", "survived", "equivalent", "score"]
     verdict = f"Asked: {ASKED_SCORE} % of the mutants that are not equivalent; {'met' if met else '**not met**'} by the estimate.\n"
     listed = [[reason, number] for reason, number in sorted(reasons.items())]
-    text = f"{verdict}\n{table([*head, '95 % interval'], rows)}"
+    text = f"{verdict}\n{table([*head, 'without equivalent', '95 % interval'], rows)}"
     return text + (f"\n{table(['equivalent because', 'mutants'], listed)}" if listed else "")
 
 
