@@ -177,6 +177,7 @@ def _entropies(policy, rows, actions):
     return result
 
 
+# Not those of lpi/walk.py, which give the same numbers: they pack states for TD and keep none that a caller could read.
 @njit(inline="always")
 def draw_initial(model, uniforms, component, state):
     """s_i ~ rho's component, one uniform number per agent."""

@@ -8,6 +8,7 @@ readings are available for p1 and p2 separately: "failure" (as printed) and "suc
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import reduce
 
 import numpy as np
 
@@ -84,8 +85,8 @@ def from_settings(environment: EnvironmentConfig) -> NetworkedMDP:
 def _transition(neighbourhood, agent: int, activation: float, persistence: float, p_eff: float) -> np.ndarray:
     """P_i(s_i' | s_{N_i}, a_i), shape (4,) * |N_i| + (2, 4)."""
     shape = (4,) * len(neighbourhood) + (2,)
-    states = np.indices((4,) * len(neighbourhood))
-    exposed = (states >= 2).any(axis=0)
+    states = np.indices((4,) * len(neighbourhood), sparse=True)
+    exposed = reduce(np.logical_or, (state >= 2 for state in states))
     protected = states[neighbourhood.index(agent)] % 2 == 1
     spread = np.broadcast_to(np.asarray(activation * exposed)[..., None], shape)
     effective = np.stack((protected * 1.0, np.where(protected, 1.0, p_eff)), axis=-1)

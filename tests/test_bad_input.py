@@ -348,7 +348,7 @@ PROCESSES = {
     "snakemake: a misspelt key": ("snakemake", ["--config", "kapas=[1]"], "config: kapas: no such key"),
     "snakemake: a value": ("snakemake", ["--config", "settings={gamma: 2}"], "config: settings.gamma: '2'"),
     "snakemake: a graph": ("snakemake", ["--config", "settings={graph: none.txt}"], "config: "),
-    "snakemake: a design": ("snakemake", ["--config", "multiverse=README.md"], "config: README.md: "),
+    "snakemake: a design": ("snakemake", ["--config", "multiverse=README.md"], "config: README.md: not a YAML file"),
 }
 """Those that run in a process of their own: the module, its arguments, and how the line begins."""
 SNAKEMAKE = ("Using workflow specific profile", "Config file config/config.yaml is extended by")

@@ -15,7 +15,7 @@ from lpi import exact
 from lpi.network import Network
 from lpi.policy import LocalPolicy
 from lpi.solvers import joint_chain, krylov
-from lpi.solvers.component import autonomous_component, independent_ranks
+from lpi.solvers.component import _alike, autonomous_component, independent_ranks
 from lpi.solvers.elimination import average, averaged, elimination, probabilities
 from lpi.spreading import INITIAL, MEANINGS, spreading_process
 
@@ -339,6 +339,14 @@ def test_the_component_of_the_spreading_process_is_s1(graph):
         for c in itertools.product((0, 1), repeat=len(around)):
             spread = 0.6 if any(c) else 0.0
             np.testing.assert_allclose(component.transitions[i][c], [1 - spread, spread], rtol=0, atol=1e-15)
+
+
+def test_tables_are_alike_when_they_agree_to_twelve_decimals():
+    table = spreading(GRAPHS["star"]).transitions[0]
+    assert _alike(table, table) and _alike(table, table + 1e-15)
+    other = table.copy()
+    other[-1, -1] += 1e-11  # in the last part alone
+    assert not _alike(table, other)
 
 
 def test_a_random_mdp_has_no_component():

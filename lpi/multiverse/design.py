@@ -177,8 +177,9 @@ def load(path: str | os.PathLike) -> Design:
     Raises:
         ConfigError: one line that names the file, the key, the value and what is allowed.
     """
+    content = read_yaml(path, "multiverse")
     try:
-        return check(read_yaml(path, "multiverse"))
+        return check(content)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 

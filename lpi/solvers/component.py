@@ -97,13 +97,25 @@ def _representatives(label: np.ndarray) -> np.ndarray:
 
 
 def _seen_by_neighbours(mdp: NetworkedMDP, j: int) -> np.ndarray:
-    """Labels of j's local states: equal when no neighbour's transition tells them apart."""
-    columns = [np.zeros((int(mdp.states[j]), 1))]
-    for i in mdp.network.neighbourhood(j, 1):
-        if i != j:
-            axis = mdp.network.neighbourhood(i, 1).index(j)
-            columns.append(np.moveaxis(mdp.transitions[i], axis, 0).reshape(int(mdp.states[j]), -1))
-    return _group(np.column_stack(columns))
+    """Labels of j's local states, numbered by first appearance: equal when no neighbour's transition tells them apart."""
+    around = {i: mdp.network.neighbourhood(i, 1) for i in mdp.network.neighbourhood(j, 1) if i != j}
+    tables = [np.moveaxis(mdp.transitions[i], known.index(j), 0) for i, known in around.items()]
+    first: list[int] = []
+    label = np.empty(int(mdp.states[j]), dtype=np.int64)
+    for state in range(len(label)):
+        alike = (k for k, known in enumerate(first) if all(_alike(table[known], table[state]) for table in tables))
+        label[state] = next(alike, len(first))
+        if label[state] == len(first):
+            first.append(state)
+    return label
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two tables agree when rounded; part by part, as the tables of an agent with many neighbours are large."""
+    return all(
+        np.array_equal(a, b) or np.array_equal(np.round(a, _DECIMALS), np.round(b, _DECIMALS))
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def _next_label(mdp: NetworkedMDP, i: int, label: np.ndarray) -> np.ndarray:
