@@ -136,8 +136,8 @@ def test_words_follow_the_verdicts(folder, errata):
 def test_the_conclusion_is_grammatical_and_leads_with_the_main_finding(folder, committed):
     split = report_text.conclusion(report_tables.load(folder))
     assert split == (
-        "Of 3 claims that were judged, 1 is supported under every reading that was run; 1 is contradicted under every "
-        "reading that was run; 1 is supported under one reading and contradicted under another."
+        "Of 3 claims that were judged, 1 is supported under every reading shown; 1 is contradicted "
+        "under every reading shown; 1 is supported under one reading and contradicted under another."
     )
     for name in ("as_printed", "working"):
         _claims(reward_by_tau="supported", reward_by_size="supported").assign(reading=name).to_csv(
@@ -145,9 +145,9 @@ def test_the_conclusion_is_grammatical_and_leads_with_the_main_finding(folder, c
         )
     both = report_text.conclusion(report_tables.load(folder))
     assert both.startswith("**That a larger κ leads to a better regularised reward")
-    assert "is supported under every reading that was run.**" in both
+    assert "is supported under every reading shown.**" in both
     assert "1 of 1" not in both and "2 of 2 under `as_printed`, 2 of 2 under `working`" in both
-    assert both.endswith("Of 2 claims that were judged, 2 are supported under every reading that was run.")
+    assert both.endswith("Of 2 claims that were judged, 2 are supported under every reading shown.")
     assert report_text.conclusion(committed).startswith("**")
 
 

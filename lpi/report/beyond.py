@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import cast
 
 import pandas as pd
@@ -119,6 +120,20 @@ def multiverse_tried(published: Published) -> str:
 def multiverse_shares(published: Published) -> str:
     """For each claim the share of the readings with each verdict."""
     return not_run("multiverse") if published.verdicts is None else multiverse.shares(published.verdicts, linked)
+
+
+def supported_in_multiverse(published: Published, claims: Iterable[str]) -> str:
+    """Under how many readings of the multiverse claims are supported, for each number of agents; with a space before."""
+    table = published.verdicts
+    found = []
+    for claim in claims if table is not None else ():
+        rows = cast(pd.DataFrame, table)[cast(pd.DataFrame, table)["claim"] == claim]
+        counts = [
+            f"{(part['verdict'] == SUPPORTED).sum()} of {len(part)} readings at n = {agents}"
+            for agents, part in rows.groupby("agents")
+        ]
+        found += [f"`{claim}` is supported under {' and '.join(counts)}"] if counts else []
+    return f" In the multiverse, whose readings have one n each, {'; '.join(found)}." if found else ""
 
 
 def multiverse_flips(published: Published) -> str:

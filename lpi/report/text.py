@@ -23,13 +23,15 @@ PARTS = {"variant": "studies", "lengths": "multiverse"}
 SHORT = {UNRESOLVED: "not resolvable", INVISIBLE: "not visible"}
 MAIN = ("reward_by_tau", "reward_by_size")
 """The claims of Figures 1 and 3, which the README's first sentence is about."""
+EVERYWHERE = "every reading shown"
+"""Those that were run on the whole grid; the multiverse has many more, with one n each."""
 GROUPS = {
-    "supported": "supported under every reading that was run",
-    "contradicted": "contradicted under every reading that was run",
+    "supported": f"supported under {EVERYWHERE}",
+    "contradicted": f"contradicted under {EVERYWHERE}",
     "split": "supported under one reading and contradicted under another",
     "partly_supported": "supported under some readings and undecided under the rest",
     "partly_contradicted": "contradicted under some readings and undecided under the rest",
-    "undecided": "undecided under all readings",
+    "undecided": f"undecided under {EVERYWHERE}",
 }
 """What the verdicts on a claim under several readings come to."""
 
@@ -155,6 +157,10 @@ def conclusion(published: Published) -> str:
     judged = sum(map(len, found.values()))
     counted = [f"{len(found[key])} {_are(len(found[key]))} {words}" for key, words in GROUPS.items() if found[key]]
     lines = [*_main_finding(published, found), f"Of {judged} claims that were judged, {'; '.join(counted)}."]
+    foregone = [f"{title(claim)}: {CLAIMS[claim].foregone}" for claim in found["supported"] if CLAIMS[claim].foregone]
+    if foregone:
+        holds = "holds" if len(foregone) == 1 else "hold"
+        lines.append(f"Of the supported, {len(foregone)} {holds} whatever is computed ({'; '.join(foregone)}).")
     if published.contrasts is not None:
         lines += [
             f"One more, judged by a study of its own ({title(claim)}), is {beyond.elsewhere_verdict(published, claim)}."
@@ -181,6 +187,7 @@ def _main_finding(published: Published, found: Mapping[str, Sequence[str]]) -> l
     return [
         f"**That a larger κ leads to a better regularised reward, which Figures 1 and 3 are to show, is {common[0]}.** Of its "
         f"parts (pairs of κ in a panel) are supported: {', '.join(held)}."
+        f"{beyond.supported_in_multiverse(published, MAIN)}"
     ]
 
 
