@@ -47,10 +47,12 @@ def test_coverage_is_counted_by_module(page, tmp_path, monkeypatch):
     ]
     monkeypatch.setattr(page, "COVERAGE", tmp_path / "coverage.csv")
     assert page.coverage_text() == page.NONE
-    page.COVERAGE.write_text(f"{','.join(page.COVERED)}\nlpi/a.py,10,9,4,2,3\nlpi/b.py,90,90,0,0,\n")
+    page.COVERAGE.write_text(
+        f"{','.join(page.COVERED)}\nlpi/a.py,10,9,4,2,3\nlpi/b.py,90,90,0,0,\nlpi/empty.py,0,0,0,0,\n"
+    )
     text = page.coverage_text()
     assert "**not met**" in text and "| **lpi** | 100 | 99.0 % | 4 | 50.0 % | 97.1 % |" in text
-    assert "| `lpi/a.py` | 10 | 90.0 % | 4 | 50.0 % | 78.6 % |" in text
+    assert "| `lpi/a.py` | 10 | 90.0 % | 4 | 50.0 % | 78.6 % |" in text and "empty" not in text
 
 
 def test_scores_leave_out_what_is_equivalent(page, tmp_path, monkeypatch):
@@ -65,6 +67,7 @@ def test_scores_leave_out_what_is_equivalent(page, tmp_path, monkeypatch):
     text = page.mutation_text()
     assert "| `claims` | 400 | 22 | 18 | 1 | – | 3 | 1 | 86.4 % | 90.5 % | 71 to 97 % |" in text
     assert "| a size | 1 |" in text and "killed all the same" not in text and "; met by" in text
+    assert "for none. " in text and "a test that fails kills 85.7 % of `claims`." in text
 
 
 def test_crashes_count_as_killed_and_are_shown(page, tmp_path, monkeypatch):

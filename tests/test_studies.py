@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import pytest
 
 from lpi.algorithm import train
 from lpi.claims import intervals
+from lpi.config import resolve
 from lpi.results import ResultsError
 from lpi.studies import design
 from lpi.studies import plot as studies_plot
@@ -162,6 +165,41 @@ def test_expected_rows_have_no_samples(monkeypatch):
     found = list(studies_run.rows("small", 0))
     assert [row["outer_loop"] for row in found] == [0, 1, 2]
     assert {row["samples"] for row in found} == {""}
+
+
+def test_the_command_writes_the_rows_of_a_study_whole(monkeypatch, tmp_path):
+    study = design.Study("?", {"agents": 3, "outer_loops": 1, "trajectory_length": 50}, {"a": {}}, seeds=(4,))
+    monkeypatch.setitem(STUDIES, "small", study)
+    studies_run.main(["run", "small", "--kappa", "1", "--output", str(tmp_path / "deep/rows.csv")])
+    table = pd.read_csv(tmp_path / "deep/rows.csv")
+    expected = pd.DataFrame(studies_run.rows("small", 1))
+    assert list(table.columns) == list(studies_run.COLUMNS) and len(table) == len(expected) == 2
+    assert table["regularized"].tolist() == pytest.approx(expected["regularized"].tolist(), rel=1e-9)
+    with pytest.raises(SystemExit):
+        studies_run.main(["run", "smaller", "--kappa", "1", "--output", str(tmp_path / "none.csv")])
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_floors_rise_with_kappa_to_the_optimum(monkeypatch):
+    settings = resolve("working", {"agents": 3, "tau": 0.05})
+    key = design.environment_key(settings)
+    monkeypatch.setattr(studies_run, "environments", lambda: [(key, settings, 2)])
+    found = list(studies_run.floors())
+    assert [(row["agents"], row["kappa"]) for row in found] == [(3, 0), (3, 1), (3, 2)]
+    assert len({(row["uniform"], row["optimum"]) for row in found}) == 1
+    floors = [row["floor"] for row in found]
+    assert found[0]["uniform"] < floors[0] < floors[1] < floors[2] == pytest.approx(found[0]["optimum"], abs=1e-5)
+
+
+def test_visits_are_the_published_ones():
+    """The short episodes alone: the long ones take minutes."""
+    published = pd.read_csv(Path(__file__).parents[1] / "figures/studies/visits.csv", nrows=8)
+    found = pd.DataFrame(itertools.islice(studies_run.visits(), 8))
+    assert found.columns.tolist() == published.columns.tolist()
+    assert (found[["episode_length", "kappa", "pairs"]] == published[["episode_length", "kappa", "pairs"]]).all(
+        axis=None
+    )
+    assert found["xi"].tolist() == pytest.approx(published["xi"].tolist(), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def coverage_text() -> str:
     if not rows:
         return NONE
     total = {name: sum(row[name] for row in rows) for name in COVERED[1:-1]}
-    least = sorted(rows, key=lambda row: row["statements_covered"] / max(row["statements"], 1))[:10]
+    rows = [row for row in rows if row["statements"]]
+    least = sorted(rows, key=lambda row: row["statements_covered"] / row["statements"])[:10]
 
     def line(name, row):
         both = row["statements_covered"] + row["branches_covered"], row["statements"] + row["branches"]
@@ -96,7 +97,7 @@ def mutation_text() -> str:
     if not drawn:
         return NONE
     equivalent = {key(row): row["reason"] for row in read(EQUIVALENT)}
-    rows, reasons, met = [], Counter(), True
+    rows, reasons, met, above, alone = [], Counter(), True, [], []
     for target in drawn:
         own = [row for row in mutants if row["target"] == target["target"]]
         found = Counter(row["outcome"] for row in own)
@@ -107,12 +108,18 @@ def mutation_text() -> str:
                 reasons[equivalent[key(row)]] += 1
         low, high = wilson(dead, len(own) - same)
         met = met and 100 * dead >= ASKED_SCORE * (len(own) - same)
+        above += [f"`{target['target']}`"] if 100 * low >= ASKED_SCORE else []
+        alone.append(f"{share(found['killed'], len(own) - same)} of `{target['target']}`")
         rows.append([
             f"`{target['target']}`", target["places"], len(own), found["killed"], found["timeout"],
             target.get("crashed") or NOT_COUNTED, found["survived"], same, share(dead, len(own)), share(dead, len(own) - same), f"{100 * low:.0f} to {100 * high:.0f} %",
         ])  # fmt: skip
     head = ["", "places", "mutants", "killed", "timed out", "crashed", "survived", "equivalent", "score"]
-    verdict = f"Asked: {ASKED_SCORE} % of the mutants that are not equivalent; {'met' if met else '**not met**'} by the estimate.\n"
+    verdict = (
+        f"Asked: {ASKED_SCORE} % of the mutants that are not equivalent; {'met' if met else '**not met**'} by the estimate, and "
+        f"by the whole interval for {', '.join(above) or 'none'}. Mutants that time out or crash count as killed; a test that "
+        f"fails kills {', '.join(alone)}.\n"
+    )
     listed = [[reason, number] for reason, number in sorted(reasons.items())]
     text = f"{verdict}\n{table([*head, 'without equivalent', '95 % interval'], rows)}"
     return text + (f"\n{table(['equivalent because', 'mutants'], listed)}" if listed else "")
