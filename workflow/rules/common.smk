@@ -15,6 +15,7 @@ from lpi.cluster import refusal, training_request
 from lpi.config import SETTINGS, ConfigError
 from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, Point, load
 from lpi.folders import trouble
+from lpi.gallery import TITLES
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.progress import watch
@@ -261,7 +262,19 @@ def notebook_parameters(notebook, reading):
 
 def shown(path, category, caption, subcategory=None, **labels):
     """An output that `snakemake --report` shows, with a caption from workflow/report."""
-    return report(path, category=category, subcategory=subcategory, labels=labels, caption=f"../report/{caption}.rst")
+    return report(
+        path, category=category, subcategory=subcategory, labels=titled(labels), caption=f"../report/{caption}.rst"
+    )
+
+
+def titled(labels):
+    """Labels in which a figure or notebook has its title in place of its name; a function of the wildcards."""
+
+    def of(wildcards):
+        names = {kind: name.format(**dict(wildcards.items())) for kind, name in labels.items()}
+        return {kind: TITLES.get(name, name) for kind, name in names.items()}
+
+    return of
 
 
 def drawings(folder, names, caption, subcategory):
