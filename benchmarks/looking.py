@@ -6,7 +6,7 @@
 JupyterLab is installed into a new environment that holds the package already, and nothing comes from pip's cache.  The
 report is that of a clone in which the small grid has been run; without FOLDER, which is such a clone, it is run first.
 Writes figures/report/looking.csv, from which `python -m lpi.report` fills in docs/artifact.md.  Needs an otherwise idle
-machine; how long the installation takes depends on the network too.
+machine (`load` is the system's load before the first measurement); the installation depends on the network too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PAUSE, LONGEST = 0.05, 120
 
 
 def main() -> None:
-    where = machine("snakemake", "pip")
+    where = {"load": f"{os.getloadavg()[0]:.1f}", **machine("snakemake", "pip")}
     with tempfile.TemporaryDirectory() as folder:
         rows = [*jupyter(Path(folder, "installed")), report(Path(folder, "clone"))]
     with OUTPUT.open("w", newline="", encoding="utf-8") as file:

@@ -381,7 +381,8 @@ def test_what_looking_costs_is_as_measured(tmp_path):
     assert report_words.look(report_tables.load(tmp_path), "report") == "not measured"
     (tmp_path / "report").mkdir()
     (tmp_path / "report/looking.csv").write_text(
-        "what,wall_seconds,cpu_seconds,megabytes,machine\nstart,2.4,1.1,0.0,a machine\nreport,4.6,130.0,14.2,a machine\n",
+        "what,wall_seconds,cpu_seconds,megabytes,load,machine\n"
+        "start,2.4,1.1,0.0,0.1,a machine\nreport,4.6,130.0,14.2,0.1,a machine\n",
         encoding="utf-8",
     )
     published = report_tables.load(tmp_path)

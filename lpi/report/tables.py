@@ -43,7 +43,7 @@ MEASURED_COLUMNS = (
     *("cpu_seconds", "attempts", "failed", "cut_short"),
 )
 FIRST_FIGURE_COLUMNS = ("command", "first_seconds", "wall_seconds", "cpu_seconds", "machine")
-LOOKING_COLUMNS = ("what", "wall_seconds", "cpu_seconds", "megabytes", "machine")
+LOOKING_COLUMNS = ("what", "wall_seconds", "cpu_seconds", "megabytes", "load", "machine")
 SUMMARY_COLUMNS = (
     "figure",
     "agents",
