@@ -15,6 +15,9 @@ import numpy as np
 import pandas as pd
 
 from lpi.config import READINGS, SETTINGS, check_setting
+from lpi.mistakes import shown
+from lpi.panels import check_panels, select
+from lpi.results import ResultsError
 from lpi.summary import (
     SHARES,
     final_visited,
@@ -26,7 +29,6 @@ from lpi.summary import (
     quartiles,
     reward,
     seeds_of,
-    select,
     with_quartiles,
 )
 
@@ -48,7 +50,14 @@ def opening(
 
     Args:
         settings: those of the runs; without them the text can only say what the shipped reading sets.
+
+    Raises:
+        ResultsError: no panel, a panel or kappa without curves, several readings, or a parameter of another type.
+        ConfigError: a setting that does not exist or is not allowed.
     """
+    check_panels(panels)
+    if not isinstance(settings, Mapping | None):
+        raise ResultsError(f"settings: {shown(settings)} is not allowed; names and values, or None")
     used = pd.concat([select(curves, agents, tau, kappas) for agents, tau in panels])
     last = used[used["outer_loop"] == used["outer_loop"].max()]
     per_loop = sorted(
@@ -60,9 +69,10 @@ def opening(
         f"{used['outer_loop'].max()} outer loops of {' or '.join(f'{count:,}' for count in per_loop)} TD updates of "
         "each agent."
     )
-    sentences = [first, f"{method_text(used)}{_largest_error(used, quantity or 'reported')}."]
+    sentences = [first]
     if quantity:
-        sentences.insert(1, f"Drawn: {quantity_name(used, quantity)} (column `{quantity}`).")
+        sentences.append(f"Drawn: {quantity_name(used, quantity)} (column `{quantity}`).")
+    sentences.append(f"{method_text(used)}{_largest_error(used, quantity or 'reported')}.")
     shipped = READINGS.get(used["reading"].iloc[0])
     if settings is not None:
         sentences.append(f"Settings: {_assigned(_telling(settings))}; all others have their defaults.")

@@ -1,4 +1,5 @@
-"""How a mistake in a config, a design or a command line is told: in one line, with the key, the value and what is allowed."""
+"""How a mistake in a config, a design, a file or a command line is told: in one line, with the key, the value and what is
+allowed."""
 
 from __future__ import annotations
 
@@ -13,7 +14,18 @@ _MOST_PARTS = 200
 _NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
-class ConfigError(ValueError):
+class Mistake(ValueError):
+    """What a user can put right; the message is one line that says how.
+
+    A notebook shows this line alone, and not the code that was running; IPython's `%debug` leads to that.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ConfigError(Mistake):
     """A setting that is not allowed; the message names the key, the value and what is allowed."""
 
 

@@ -62,7 +62,10 @@ code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size:
 p code, li code { overflow-wrap: anywhere; }
 .highlight { background: #f6f6f6; padding: 0.4rem 0.8rem; } .highlight pre { margin: 0; }
 details { margin: 0.4rem 0; } summary { color: #666; cursor: pointer; font-size: 0.8rem; }
-@media (max-width: 50rem) { .output_png img { max-width: 44rem; } summary { padding: 0.3rem 0; } }
+@media (max-width: 50rem) {
+  .output_png img { max-width: 44rem; } summary { padding: 0.3rem 0; }
+  td:first-child:not([style]) { white-space: normal; min-width: 8rem; }
+}
 {{ resources.lpi.colors }}
 </style>
 </head>

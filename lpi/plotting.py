@@ -21,8 +21,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lpi.panels import select
 from lpi.results import ResultsError, atomic_write
-from lpi.summary import matrix, method_text, quantity_name, quartiles, seeds_of, select
+from lpi.summary import matrix, method_text, quantity_name, quartiles, seeds_of
 
 WIDTH = 7.0
 """Width of a figure in inches: the two columns of a printed page."""

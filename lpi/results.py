@@ -14,11 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lpi.mistakes import Mistake
+
 if TYPE_CHECKING:
     import pandas
 
 
-class ResultsError(ValueError):
+class ResultsError(Mistake):
     """A results file that cannot be used; one line that names the file, the column and the row."""
 
 
@@ -110,13 +112,16 @@ def read_curves(path: str | os.PathLike) -> pandas.DataFrame:
     """The checked rows of a curves file as a DataFrame; raises as `read_rows` does."""
     import pandas
 
-    if not Path(path).exists():
-        raise ResultsError(
-            f"{path}: no such file; `snakemake --cores 2` in the project's folder makes it (`lpi aggregate` joins runs)"
-        )
+    must_exist(path, "snakemake --cores 2")
     rows = read_rows(path)
     kinds = {"str": "str", "int": "int64", "float": "float64"}
     return pandas.DataFrame(rows, columns=list(COLUMNS)).astype({name: kinds[c.kind] for name, c in COLUMNS.items()})
+
+
+def must_exist(path: str | os.PathLike, command: str) -> None:
+    """ResultsError with the command that makes it, if there is no such file."""
+    if not os.path.exists(path):
+        raise ResultsError(f"{path}: no such file; `{command}` in the project's folder makes it")
 
 
 def aggregate(paths: Iterable[str | os.PathLike], output: str | os.PathLike) -> None:

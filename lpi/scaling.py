@@ -17,7 +17,7 @@ from lpi.config import LOCAL_ACTIONS, LOCAL_STATES
 from lpi.memory import table_bytes
 from lpi.network import Network
 from lpi.plotting import STYLE, WIDTH, look
-from lpi.results import ResultsError
+from lpi.results import ResultsError, must_exist
 
 COLUMNS = (
     "part",  # size: against n; kappa: against kappa; target: the run that limits are set for
@@ -76,6 +76,7 @@ def read(path: str | os.PathLike) -> pd.DataFrame:
     Raises:
         ResultsError: it cannot be read or has other columns.
     """
+    must_exist(path, "python benchmarks/growth.py")
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:

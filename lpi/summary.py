@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from lpi.experiment import FIGURES
+from lpi.panels import panels_of, select
 from lpi.results import QUANTITIES, Column, ResultsError, atomic_write
 from lpi.tables import frame
 from lpi.truth.tables import OPTIMA
@@ -119,26 +120,6 @@ def optimum_of(curves: pd.DataFrame, optima: pd.DataFrame) -> Mapping[str, Any]:
     return found[0]
 
 
-def panels_of(agents: Iterable[int], taus: Iterable[float]) -> list[tuple[int, float]]:
-    """The panels of a figure: every n with every tau, in the order given."""
-    taus = list(taus)
-    return [(n, tau) for n in agents for tau in taus]
-
-
-def select(curves: pd.DataFrame, agents: int, tau: float, kappas: Sequence[int] | None = None) -> pd.DataFrame:
-    """The rows of one panel; ResultsError if a kappa has none or if there is more than one reading."""
-    readings = sorted(set(curves["reading"]))
-    if len(readings) != 1:
-        raise ResultsError(f"column reading: {readings} is not allowed; curves of exactly one reading")
-    panel = curves[(curves["agents"] == agents) & (curves["tau"] == tau)]
-    wanted = sorted(set(panel["kappa"])) if kappas is None else kappas
-    missing = [kappa for kappa in wanted if kappa not in set(panel["kappa"])]
-    if panel.empty or missing:
-        lacking = f", kappa {', '.join(map(str, missing))}" if missing else ""
-        raise ResultsError(f"reading {readings[0]}: no curves for agents {agents}, tau {tau}{lacking}")
-    return panel[panel["kappa"].isin(wanted)]
-
-
 def matrix(curves: pd.DataFrame, column: str) -> np.ndarray:
     """A column of the runs of one panel and kappa, shape (seeds, outer loops + 1), seeds ascending."""
     if column not in curves:
@@ -201,7 +182,9 @@ def method_text(curves: pd.DataFrame) -> str:
 
 
 def quantity_name(curves: pd.DataFrame, quantity: str) -> str:
-    """What a quantity is called; `reported` says so where it is not the J of (2)."""
+    """What a quantity is called; `reported` says so where it is not the J of (2).  ResultsError for an unknown one."""
+    if quantity not in QUANTITIES:
+        raise ResultsError(f"quantity: {quantity!r} is not allowed; one of {', '.join(QUANTITIES)}")
     if quantity == "reported" and not (curves["reported"] == curves["regularized"]).all():
         return "Regularised reward with entropy weight τ per agent"
     return QUANTITIES[quantity]

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lpi.results import Column, ResultsError, atomic_write, parsed, read_lines, text_of
+from lpi.results import Column, ResultsError, atomic_write, must_exist, parsed, read_lines, text_of
 
 if TYPE_CHECKING:
     import pandas
@@ -68,8 +68,7 @@ def frame(path: str | os.PathLike, table: Table) -> pandas.DataFrame:
     """`read` as a DataFrame; raises as it does."""
     import pandas
 
-    if not os.path.exists(path):
-        raise ResultsError(f"{path}: no such file; the workflow makes it (`{table.made_by}`)")
+    must_exist(path, table.made_by)
     return pandas.DataFrame(read(path, table), columns=list(table.columns))
 
 

@@ -198,7 +198,7 @@ def test_files_are_checked_when_read(tmp_path):
     path.write_text(",".join(lines[0]) + "\n")
     with pytest.raises(ResultsError, match="the table has no rows"):
         tables.read(path, LOCALITY)
-    with pytest.raises(ResultsError, match=r"none\.csv: no such file; the workflow makes it \(`lpi locality`\)"):
+    with pytest.raises(ResultsError, match=r"none\.csv: no such file; `snakemake --cores 2` in"):
         tables.frame(tmp_path / "none.csv", LOCALITY)
 
 

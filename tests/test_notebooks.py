@@ -14,10 +14,13 @@ import nbformat
 import papermill
 import pytest
 import truths
+from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
-from lpi import experiment, notebook
+from lpi import experiment, findings, notebook, results
+from lpi.mistakes import Mistake
 from lpi.notebook import NotebookError
+from lpi.truth import findings as truth_findings
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NAMES = (
@@ -259,3 +262,64 @@ def test_standalone_without_curves_says_what_to_run(tmp_path):
     )
     expected = "lpi.results.ResultsError: ../results/working/curves.csv: no such file; `snakemake --cores 2` in the"
     assert done.stderr.splitlines()[-1].startswith(expected)
+
+
+def test_in_a_notebook_a_mistake_is_one_line_and_an_error_of_the_program_is_not(tmp_path):
+    book = _small(tmp_path, "from lpi import results\nresults.read_curves('none.csv')", "1 / 0")
+    shown = NotebookClient(
+        _read(book), allow_errors=True, resources={"metadata": {"path": str(FOLDER.parent)}}
+    ).execute()
+    mistake, error = (cell.outputs[0] for cell in shown.cells[1:])
+    assert mistake.traceback == [
+        "ResultsError: none.csv: no such file; `snakemake --cores 2` in the project's folder makes it"
+    ]
+    assert len(error.traceback) > 2
+
+
+MISTAKES = {
+    "no list of n": ({"agents": 8}, "agents: 8 is not allowed; a list of one or more numbers"),
+    "text for a list": ({"taus": "0.05"}, "taus: '0.05' is not allowed; a list"),
+    "text in a list": ({"kappas": ["0"]}, r"kappas: \['0'\] is not allowed; a list"),
+    "no kappa": ({"kappas": []}, r"kappas: \[\] is not allowed; a list"),
+    "a kappa that was not run": ({"kappas": [0, 7]}, "tau 0.05, kappa 7; there are kappa 0, 1$"),
+    "a tau that was not run": ({"taus": [0.3]}, "agents 8, tau 0.3, kappa 0, 1; there are agents 8, tau 0.05$"),
+    "no quantity": ({"quantity": "J"}, "quantity: 'J' is not allowed; one of reported"),
+    "no settings": ({"settings": "all"}, "settings: 'all' is not allowed; names and values, or None"),
+    "an unknown setting": ({"settings": {"gama": 1}}, "gama: no such key; did you mean 'gamma'"),
+}
+
+
+@pytest.mark.parametrize("changed, message", MISTAKES.values(), ids=MISTAKES)
+def test_a_parameter_changed_by_mistake_is_told(tmp_path, changed, message):
+    """The first cells of figure1, in this process: a kernel for each would take seconds."""
+    values = {"agents": [8], "taus": [0.05], "kappas": [0, 1], "quantity": "reported", "settings": None, **changed}
+    values["curves"] = str(curves.grid(tmp_path / "curves.csv"))
+    _, first, *_ = (cell.source for cell in _read(FOLDER / "figure1.ipynb").cells if cell.cell_type == "code")
+    with pytest.raises(Mistake, match=message):
+        exec(first, values)
+
+
+@pytest.mark.parametrize("panels", [[], [[8]], [["8", 0.05]]])
+def test_panels_are_pairs_of_numbers(tmp_path, panels):
+    data = results.read_curves(curves.grid(tmp_path / "curves.csv"))
+    with pytest.raises(Mistake, match="panels: .* is not allowed; a list of one or more"):
+        findings.opening(data, [tuple(panel) for panel in panels])
+
+
+@pytest.mark.parametrize("convention", ["success", ["success"], ["success", "both"]])
+def test_what_is_no_convention_is_told(tmp_path, convention):
+    table = truth_findings.read_locality([truths.locality(tmp_path / "local.csv")])
+    with pytest.raises(Mistake, match="convention: .* is not allowed; a pair of failure or success"):
+        truth_findings.floors_of(table, convention)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_without_its_table_names_the_command_that_makes_it(tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values: dict = {}
+    parameters, *cells = (cell.source for cell in _read(FOLDER / f"{name}.ipynb").cells if cell.cell_type == "code")
+    exec(parameters, values)
+    values["design"] = str(FOLDER.parent / "config/multiverse.yaml")
+    with pytest.raises(Mistake, match=r"no such file; `(snakemake --cores 2|python benchmarks/growth)"):
+        for cell in cells:
+            exec(cell, values)

@@ -379,3 +379,17 @@ def test_what_a_new_user_waits_for_is_as_measured(tmp_path):
     said = report_words.first_figure(report_tables.load(tmp_path), "everything")
     assert said == "first figure after 41 s, all after 5 min by the clock (110 s of CPU time)"
     assert report_words.first_figure(report_tables.load(tmp_path), "one figure") == "not measured"
+
+
+def test_what_looking_costs_is_as_measured(tmp_path):
+    assert report_words.look(report_tables.load(tmp_path), "report") == "not measured"
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report/looking.csv").write_text(
+        "what,wall_seconds,cpu_seconds,megabytes,load,machine\n"
+        "start,2.4,1.1,0.0,0.1,a machine\nreport,4.6,130.0,14.2,0.1,a machine\n",
+        encoding="utf-8",
+    )
+    published = report_tables.load(tmp_path)
+    assert report_words.look(published, "start") == "2 s by the clock (1 s of CPU time)"
+    assert report_words.look(published, "report") == "5 s by the clock (2 min of CPU time), 14 MB"
+    assert report_words.look(published, "install") == "not measured"

@@ -81,9 +81,9 @@ def test_rows_follow_figures_panels_and_kappas(tmp_path):
 
 def test_missing_panel_kappa_or_quantity_is_refused(tmp_path):
     data = results.read_curves(curves.grid(tmp_path / "curves.csv"))
-    with pytest.raises(ResultsError, match=r"no curves for agents 9, tau 0\.05"):
+    with pytest.raises(ResultsError, match=r"no curves for agents 9, tau 0\.05; there are agents 8, tau 0\.05$"):
         summary.summarize(data, {"figure1": {"agents": [9], "taus": [0.05]}})
-    with pytest.raises(ResultsError, match=r"no curves for agents 8, tau 0\.05, kappa 2, 3"):
+    with pytest.raises(ResultsError, match=r"no curves for agents 8, tau 0\.05, kappa 2, 3; there are kappa 0, 1$"):
         summary.summarize(data, {"figure1": {"agents": [8], "taus": [0.05], "kappas": [1, 2, 3]}})
     with pytest.raises(ResultsError, match="quantity: 'J' is not allowed"):
         summary.summarize(data, {"figure1": {"agents": [8], "taus": [0.05], "quantity": "J"}})

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lpi.claims import CLAIMS, COLUMNS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED, VERDICTS, overall
 from lpi.claims.intervals import POWER
-from lpi.results import ResultsError, atomic_write
+from lpi.results import ResultsError, atomic_write, must_exist
 from lpi.summary import VERDICT_OF
 
 SUMMARY_CLAIMS = {
@@ -39,6 +39,7 @@ def read_table(path: str | os.PathLike, columns: Iterable[str] = ()) -> pd.DataF
 
 def read_claims(path: str | os.PathLike) -> pd.DataFrame:
     """A table that `write` made."""
+    must_exist(path, "snakemake --cores 2")
     table = read_table(path, COLUMNS)
     for column, allowed in (("claim", CLAIMS), ("verdict", VERDICTS)):
         unknown = sorted(set(table[column]) - set(allowed))

@@ -16,7 +16,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,7 @@ import pandas as pd
 from scipy import stats
 
 from lpi.multiverse.design import MEASURED, Design
-from lpi.results import ResultsError
+from lpi.results import ResultsError, must_exist
 
 WITHIN = ("trajectory_length", *MEASURED)
 """Choices that vary within a cluster."""
@@ -178,8 +177,7 @@ def read_verdicts(path: str | os.PathLike) -> pd.DataFrame:
     Raises:
         ResultsError: no such file, or a column that is missing.
     """
-    if not Path(path).exists():
-        raise ResultsError(f"{path}: no such file; `snakemake --cores 2 multiverse` makes it")
+    must_exist(path, "snakemake --cores 2 multiverse")
     header = pd.read_csv(path, nrows=0).columns
     missing = [
         name for name in ("agents", "reading", "designed", "claim", "statistic", "verdict") if name not in header
@@ -194,8 +192,7 @@ def read_verdicts(path: str | os.PathLike) -> pd.DataFrame:
 
 def read_effects(path: str | os.PathLike) -> pd.DataFrame:
     """The table that `lpi multiverse effects` wrote; ResultsError if there is none or its columns are others."""
-    if not Path(path).exists():
-        raise ResultsError(f"{path}: no such file; `snakemake --cores 2 multiverse` makes it")
+    must_exist(path, "snakemake --cores 2 multiverse")
     table = pd.read_csv(path, dtype={"value": str, "with_value": str}, keep_default_na=False)
     if tuple(table.columns) != COLUMNS:
         raise ResultsError(f"{path}: columns {', '.join(table.columns)} are not allowed; {', '.join(COLUMNS)}")

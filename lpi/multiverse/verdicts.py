@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from lpi import claims
 from lpi.config import EnvironmentConfig, Settings
 from lpi.multiverse.design import CURVES, Design, Reading
 from lpi.multiverse.effects import text_of
-from lpi.results import COLUMNS, ResultsError
+from lpi.results import COLUMNS, ResultsError, must_exist
 from lpi.summary import area, improved, loops_to, matrix
 
 FINALS = ("final_regularized", "final_unregularized", "area_reported", "loops50", "loops90", "visited_share", "entropy")
@@ -37,8 +36,7 @@ def read_jobs(paths: Iterable[str | os.PathLike], design: Design, agents: int) -
     """
     parts = []
     for path in paths:
-        if not Path(path).exists():
-            raise ResultsError(f"{path}: no such file; `snakemake --cores 2 multiverse` makes it")
+        must_exist(path, "snakemake --cores 2 multiverse")
         part = pd.read_csv(path, dtype={"case": str})
         if tuple(part.columns) != CURVES:
             raise ResultsError(f"{path}: columns {', '.join(part.columns)} are not allowed; {', '.join(CURVES)}")

@@ -43,6 +43,7 @@ MEASURED_COLUMNS = (
     *("cpu_seconds", "attempts", "failed", "cut_short"),
 )
 FIRST_FIGURE_COLUMNS = ("command", "first_seconds", "wall_seconds", "cpu_seconds", "machine")
+LOOKING_COLUMNS = ("what", "wall_seconds", "cpu_seconds", "megabytes", "load", "machine")
 SUMMARY_COLUMNS = (
     "figure",
     "agents",
@@ -98,6 +99,7 @@ class Published:
     coverage: pd.DataFrame | None = None
     measured: pd.DataFrame | None = None
     first_figure: pd.DataFrame | None = None
+    looking: pd.DataFrame | None = None
 
     def verdict(self, reading: str, claim: str) -> str | None:
         """Overall verdict on a claim under a reading; None where it was not judged.
@@ -172,6 +174,7 @@ def load(folder: str | Path) -> Published:
         coverage=_csv(folder / "report/coverage.csv", COVERAGE_COLUMNS, needed=False),
         measured=_csv(folder / "report/benchmarks.csv", MEASURED_COLUMNS, needed=False),
         first_figure=_csv(folder / "report/first_figure.csv", FIRST_FIGURE_COLUMNS, needed=False),
+        looking=_csv(folder / "report/looking.csv", LOOKING_COLUMNS, needed=False),
     )
 
 

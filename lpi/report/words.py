@@ -22,6 +22,12 @@ BEGINNINGS = {
     "everything": f"{COMMANDS['default']} --configfile config/quick.yaml",
 }
 """What a new user runs for a look, on the small grid."""
+LOOKS = {
+    "install": '.venv/bin/pip install -q -c constraints.txt -e ".[jupyter]"',
+    "start": ".venv/bin/jupyter lab notebooks",
+    "report": f"{BEGINNINGS['everything']} --report report.html",
+}
+"""How to look at the results of a run in other ways."""
 
 TITLES = {
     "reward_by_tau": "larger κ, better reward (each τ)",
@@ -99,6 +105,16 @@ def first_figure(published: Published, beginning: str) -> str:
     (row,) = table[table["command"] == BEGINNINGS[beginning]].to_dict("records")
     first, whole, cpu = (duration(row[f"{name}_seconds"]) for name in ("first", "wall", "cpu"))
     return f"first figure after {first}, all after {whole} by the clock ({cpu} of CPU time)"
+
+
+def look(published: Published, what: str) -> str:
+    """Time and disk that one of `LOOKS` takes, as measured."""
+    table = published.looking
+    if table is None or what not in set(table["what"]):
+        return "not measured"
+    (row,) = table[table["what"] == what].to_dict("records")
+    words = f"{duration(row['wall_seconds'])} by the clock ({duration(row['cpu_seconds'])} of CPU time)"
+    return words + f", {size(row['megabytes'])}" * (row["megabytes"] > 0)
 
 
 def duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lpi.plotting import STYLE, WIDTH, look
-from lpi.results import ResultsError
+from lpi.results import ResultsError, must_exist
 from lpi.studies.design import SHARES, STUDIES, TRUNCATIONS
 
 TABLES = ("levels", "between_kappas", "prices", "visits", "loops")
@@ -27,6 +27,8 @@ def read(folder: str | os.PathLike) -> dict[str, pd.DataFrame]:
     Raises:
         ResultsError: a table that cannot be read.
     """
+    for name in TABLES:
+        must_exist(Path(folder) / f"{name}.csv", "snakemake --cores 2 studies")
     try:
         return {name: pd.read_csv(Path(folder) / f"{name}.csv") for name in TABLES}
     except OSError as error:

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lpi.plotting import STYLE, WIDTH
-from lpi.results import ResultsError
+from lpi.results import ResultsError, must_exist
 from lpi.theory.bounds import FORMS
 from lpi.theory.table import Row
 
@@ -29,6 +29,7 @@ def read(path: str | os.PathLike) -> pd.DataFrame:
     Raises:
         ResultsError: it cannot be read or has other columns.
     """
+    must_exist(path, "snakemake --cores 2")
     try:
         table = pd.read_csv(path, dtype={"agents": "Int64"})
     except (OSError, ValueError) as error:

@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from lpi.panels import select
 from lpi.plotting import COLUMNS, STYLE, WIDTH, caption, look, marked, panel_titles
 from lpi.results import ResultsError
-from lpi.summary import matrix, optimum_of, quartiles, select
+from lpi.summary import matrix, optimum_of, quartiles
 
 MEANINGS = {"failure": "failing", "success": "success"}
 DECADES = 1.0

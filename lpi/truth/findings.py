@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from lpi.mistakes import shown
 from lpi.results import ResultsError
 from lpi.summary import percent, reward, summarize, with_quartiles
 from lpi.tables import frame
@@ -36,10 +37,18 @@ def read_acting(paths: Iterable) -> pd.DataFrame:
 def floors_of(table: pd.DataFrame, convention: Sequence[str] | None) -> dict[tuple[int, float], dict[int, float]]:
     """Loss of the best policy by (agents, tau) and kappa under one convention of p1 and p2; none for None.
 
-    Losses that the computation does not resolve stand at what it resolves.
+    Losses that the computation does not resolve stand at what it resolves.  ResultsError for what is no convention.
     """
     if convention is None:
         return {}
+    if (
+        not isinstance(convention, Sequence)
+        or len(convention) != 2
+        or any(word not in [*MEANINGS] for word in convention)
+    ):
+        raise ResultsError(
+            f"convention: {shown(convention)} is not allowed; a pair of {' or '.join(MEANINGS)}, for p1 and p2, or None"
+        )
     rows = table[(table["p1_means"] == convention[0]) & (table["p2_means"] == convention[1])]
     floors: dict[tuple[int, float], dict[int, float]] = {}
     for row, known in zip(rows.to_dict("records"), resolution(rows), strict=True):

@@ -44,7 +44,7 @@ OPTIMA = Table(
         ),
     },
     key=("reading", "agents", "tau"),
-    made_by="lpi optima",
+    made_by="snakemake --cores 2",
     missing=_not_computed,
 )
 
@@ -71,7 +71,7 @@ LOCALITY = Table(
         "range": Column("float", "largest minus smallest J that rewards and entropy allow: the trivial bound"),
     },
     key=("p1_means", "p2_means", "agents", "tau", "kappa"),
-    made_by="lpi locality",
+    made_by="snakemake --cores 2",
     missing=lambda row: [
         *(["least_tau"] if row["gamma"] >= LARGEST_GAMMA else []),
         *(["bound"] if row["hypotheses_met"] == "no" else []),
@@ -92,7 +92,7 @@ ACTING = Table(
         "most": Column("float", "its maximum over them"),
     },
     key=("p1_means", "p2_means", "agents", "tau", "p_eff", "place", "protected", "distance"),
-    made_by="lpi acting",
+    made_by="snakemake --cores 2",
     missing=lambda row: ["distance"] if math.isnan(row["distance"]) else [],
 )
 

@@ -75,7 +75,7 @@ rule optimality_gap:
             "Notebooks",
             "notebook",
             "{reading}",
-            notebook="optimality gap",
+            notebook="optimality_gap",
         ),
         figures=drawings("<results>/{reading}/notebooks", {name: name for name in TRUTHS}, "truths", "{reading}"),
     log:

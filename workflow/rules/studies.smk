@@ -137,7 +137,7 @@ rule studies_notebook:
         ),
         figures=drawings(
             "<results>/studies/notebooks",
-            {"explanations": "explanations", "figure7": "figure 7"},
+            {"explanations": "explanations", "figure7": "figure7"},
             "studies",
             "studies",
         ),

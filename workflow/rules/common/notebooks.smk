@@ -3,6 +3,7 @@ import json
 import os
 
 from lpi.experiment import GAP, JUDGED
+from lpi.gallery import TITLES
 
 
 def figure_parameters(wildcards):
@@ -54,7 +55,19 @@ def multiverse_parameters(wildcards, input, output):
 
 def shown(path, category, caption, subcategory=None, **labels):
     """An output that `snakemake --report` shows, with a caption from workflow/report."""
-    return report(path, category=category, subcategory=subcategory, labels=labels, caption=f"../report/{caption}.rst")
+    return report(
+        path, category=category, subcategory=subcategory, labels=titled(labels), caption=f"../report/{caption}.rst"
+    )
+
+
+def titled(labels):
+    """Labels in which a figure or notebook has its title in place of its name; a function of the wildcards."""
+
+    def of(wildcards):
+        names = {kind: name.format(**dict(wildcards.items())) for kind, name in labels.items()}
+        return {kind: TITLES.get(name, name) for kind, name in names.items()}
+
+    return of
 
 
 def drawings(folder, names, caption, subcategory):
