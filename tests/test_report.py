@@ -393,3 +393,15 @@ def test_what_looking_costs_is_as_measured(tmp_path):
     assert report_words.look(published, "start") == "2 s by the clock (1 s of CPU time)"
     assert report_words.look(published, "report") == "5 s by the clock (2 min of CPU time), 14 MB"
     assert report_words.look(published, "install") == "not measured"
+
+
+def test_what_checks_cost_is_as_measured_with_the_load_beside_it(tmp_path):
+    assert report_words.check(report_tables.load(tmp_path), "tests") == "not measured"
+    (tmp_path / "report").mkdir()
+    head = "what,wall_seconds,cpu_seconds,megabytes,load,machine\n"
+    rows = "tests,700,650,0,0.1,a machine\nsite,20.4,19,0,2.31,a machine\n"
+    (tmp_path / "report/checks.csv").write_text(head + rows, encoding="utf-8")
+    published = report_tables.load(tmp_path)
+    assert report_words.check(published, "tests") == "12 min by the clock (11 min of CPU time)"
+    assert report_words.check(published, "site") == "20 s by the clock (19 s of CPU time), other programs' load 2.3"
+    assert report_words.check(published, "verify") == "not measured"

@@ -100,6 +100,7 @@ class Published:
     measured: pd.DataFrame | None = None
     first_figure: pd.DataFrame | None = None
     looking: pd.DataFrame | None = None
+    checks: pd.DataFrame | None = None
 
     def verdict(self, reading: str, claim: str) -> str | None:
         """Overall verdict on a claim under a reading; None where it was not judged.
@@ -175,6 +176,7 @@ def load(folder: str | Path) -> Published:
         measured=_csv(folder / "report/benchmarks.csv", MEASURED_COLUMNS, needed=False),
         first_figure=_csv(folder / "report/first_figure.csv", FIRST_FIGURE_COLUMNS, needed=False),
         looking=_csv(folder / "report/looking.csv", LOOKING_COLUMNS, needed=False),
+        checks=_csv(folder / "report/checks.csv", LOOKING_COLUMNS, needed=False),
     )
 
 

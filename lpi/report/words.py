@@ -28,7 +28,17 @@ LOOKS = {
     "report": f"{BEGINNINGS['everything']} --report report.html",
 }
 """How to look at the results of a run in other ways."""
+CHECKS = {
+    "tests": ".venv/bin/python -m pytest",
+    "verify": f"{COMMANDS['default']} verify",
+    "faults": ".venv/bin/python -m pytest tests/faults --faults",
+    "coverage": ".venv/bin/python tests/quality/covered.py",
+    "mutants": ".venv/bin/python tests/quality/mutation.py",
+    "site": ".venv/bin/python -m sphinx -W --keep-going -q docs docs/_build",
+}
+"""How the package is checked."""
 
+NOT_MEASURED = "not measured"
 TITLES = {
     "reward_by_tau": "larger κ, better reward (each τ)",
     "reward_by_size": "larger κ, better reward (each n)",
@@ -72,7 +82,7 @@ def not_run(part: str) -> str:
 def cost(published: Published, part: str) -> str:
     """Time and disk of a part as measured: by the clock, and if that was not measured, of its jobs together."""
     if published.measured is None or part not in set(published.measured["part"]):
-        return "not measured"
+        return NOT_MEASURED
     (row,) = published.measured[published.measured["part"] == part].to_dict("records")
     jobs = f"{duration(row['seconds'])} of jobs with one core each"
     clock = "" if pd.isna(row["wall_seconds"]) else f"{duration(row['wall_seconds'])} by the clock ({jobs})"
@@ -83,7 +93,7 @@ def total_cost(published: Published) -> str:
     """What all parts took together, failed attempts too; of which parts these are not known."""
     table = published.measured
     if table is None:
-        return "not measured"
+        return NOT_MEASURED
     jobs = (
         f"{table['jobs'].sum():.0f} jobs, {duration(table['seconds'].sum())} of jobs with one core each, of which "
         f"{duration(table['cpu_seconds'].sum())} of the processor"
@@ -101,7 +111,7 @@ def first_figure(published: Published, beginning: str) -> str:
     """What a new user waits for after a command of `BEGINNINGS`, with kernels still to be compiled, as measured."""
     table = published.first_figure
     if table is None or BEGINNINGS[beginning] not in set(table["command"]):
-        return "not measured"
+        return NOT_MEASURED
     (row,) = table[table["command"] == BEGINNINGS[beginning]].to_dict("records")
     first, whole, cpu = (duration(row[f"{name}_seconds"]) for name in ("first", "wall", "cpu"))
     return f"first figure after {first}, all after {whole} by the clock ({cpu} of CPU time)"
@@ -109,9 +119,21 @@ def first_figure(published: Published, beginning: str) -> str:
 
 def look(published: Published, what: str) -> str:
     """Time and disk that one of `LOOKS` takes, as measured."""
-    table = published.looking
+    return _spent(published.looking, what)
+
+
+def check(published: Published, what: str) -> str:
+    """Time that one of `CHECKS` takes, as measured, with the load of other programs where there was any to speak of."""
+    words = _spent(published.checks, what)
+    if published.checks is None or words == NOT_MEASURED:
+        return words
+    load = published.checks.set_index("what").loc[what, "load"]
+    return words + f", other programs' load {load:.1f}" * (load >= 0.5)
+
+
+def _spent(table: pd.DataFrame | None, what: str) -> str:
     if table is None or what not in set(table["what"]):
-        return "not measured"
+        return NOT_MEASURED
     (row,) = table[table["what"] == what].to_dict("records")
     words = f"{duration(row['wall_seconds'])} by the clock ({duration(row['cpu_seconds'])} of CPU time)"
     return words + f", {size(row['megabytes'])}" * (row["megabytes"] > 0)
