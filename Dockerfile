@@ -1,10 +1,11 @@
 # The workflow in the versions of constraints.txt:
 #
 #   docker build -t lpi .
+#   mkdir -p results figures  # Docker would make them as root
 #   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/results:/lpi/results" -v "$PWD/figures:/lpi/figures" \
 #     lpi --cores 2 --configfile config/quick.yaml
 #
-# CI does not build this image.
+# The pages that the whole workflow writes into docs stay in the container.  CI does not build this image.
 FROM python:3.11-slim
 # git: for the commit in provenance.json.
 RUN apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/*

@@ -158,7 +158,7 @@ def joining() -> list[tuple]:
 def batches() -> list[tuple]:
     text = ", ".join(f"{row['seeds_per_job']}: {row['cpu_s']} s" for row in read("batches"))
     return [
-        ("`seeds_per_job`: CPU time of 80 runs at n = 5", "default by measurement", text, COMMANDS["batches"], "yes")
+        ("`seeds_per_job`: CPU time of 80 runs at n = 5", "default by measurement", text, COMMANDS["batches"], "–")
     ]
 
 
@@ -180,7 +180,7 @@ def batch_table() -> str:
 
 def engines() -> list[tuple]:
     text = ", ".join(f"{row['engine']} {row['cpu_s']} s" for row in read("engines"))
-    return [("the same 40 short jobs through other engines", "one benchmark", text, COMMANDS["engines"], "yes")]
+    return [("the same 40 short jobs through other engines", "one benchmark", text, COMMANDS["engines"], "–")]
 
 
 BATCHES = columns(

@@ -128,7 +128,7 @@ def check(published: Published, what: str) -> str:
     if published.checks is None or words == NOT_MEASURED:
         return words
     load = published.checks.set_index("what").loc[what, "load"]
-    return words + f", other programs' load {load:.1f}" * (load >= 0.5)
+    return words + f", other programs' load {load:.1f}" * bool(load >= 0.5)
 
 
 def _spent(table: pd.DataFrame | None, what: str) -> str:
