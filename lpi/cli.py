@@ -70,10 +70,18 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **keywords):
         super().__init__(**keywords, allow_abbrev=False)
+        self.register("type", Path, _path)
 
     def error(self, message: str):
         print(f"{self.prog}: {one_line(message)} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
+
+
+def _path(text: str) -> Path:
+    """A path from a command line; an empty one would be the present folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty; the name of a file")
+    return Path(text)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -354,7 +354,11 @@ def flat(settings: Settings) -> dict[str, Any]:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """`key=value` from a command line; numbers (also .5 and 1.), null and lists as in JSON, anything else a word."""
+    """`key=value` from a command line; numbers (also .5 and 1.), null and lists as in JSON, anything else a word.
+
+    Raises:
+        ConfigError: no such text, or a setting that is an integer with a number that is written in another way.
+    """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set: {text!r} is not allowed; key=value")
@@ -364,7 +368,11 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         parsed = {"None": None, "none": None}.get(value, value)
         if re.fullmatch(r"[+-]?([0-9]{0,20}\.?[0-9]{1,20}|[0-9]{1,20}\.)", value):
             parsed = float(value)
-    return key.strip(), parsed
+    key = key.strip()
+    kinds = SETTINGS[key].metadata["kinds"] if key in SETTINGS else ()
+    if "integer" in kinds and _is_number(parsed) and not re.fullmatch("-?[0-9]+", value):  # 1e3, 3.0: as for --seed
+        raise ConfigError(f"{key}: {shown(value.strip())[1:-1]} is not allowed; {allowed(key)}")
+    return key, parsed
 
 
 def _check_together(settings: Settings) -> None:

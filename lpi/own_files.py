@@ -32,7 +32,7 @@ def defined(key: str, path: str, name: str, kind: type[Defined]) -> Defined:
     except OSError as error:  # a name too long for any file
         raise ConfigError(f"{key}: {path!r} is not allowed, {error.strerror}; a Python file") from error
     if not exists:
-        why = "this is not a file" if Path(path).exists() else "there is no such file"
+        why = "it is not a file" if Path(path).exists() else "there is no such file"
         raise ConfigError(f"{key}: {path!r} is not allowed, {why}; a Python file")
     try:
         found = runpy.run_path(path).get(name)
