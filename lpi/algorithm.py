@@ -13,6 +13,7 @@ from lpi.elementary import logarithms
 from lpi.evaluation import entropies, localized_td, q_tables, visit_steps
 from lpi.improvement import aggregated_q, improvement_plan, multiplicative_weights
 from lpi.mdp import NetworkedMDP
+from lpi.own_files import is_own
 from lpi.policy import LocalPolicy, policy_index, uniform_table
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def train(
         The final policy and the curve; the same bytes for the same arguments on every machine.
 
     Raises:
-        ConfigError: a default state or action that some agent does not have.
+        ConfigError: a default state or action that some agent does not have; a policy evaluation of a user's own that
+            fails.
         ValueError: a neighbourhood whose tables no memory holds, or an exact evaluation that does not fit.
     """
     reporting = reporting or ReportingConfig()
@@ -139,6 +141,12 @@ def _policy_evaluation(config: TrainingConfig, model, index, rng: np.random.Gene
         from lpi.least_squares import localized_lstd
 
         return lambda q, policy, bonus: localized_lstd(model, q, policy, index, bonus, *length, config.reward_at, rng)
+    if is_own(config.policy_evaluation):
+        from lpi.local_samples import local_samples, localized_own
+
+        return lambda q, policy, bonus: localized_own(
+            config.policy_evaluation, local_samples(model, q, policy, index, bonus, *length, config.reward_at, rng)
+        )
     step_size = _step_size(config)
     return lambda q, policy, bonus: localized_td(
         model, q, policy, index, bonus, *length, config.reward_at, step_size, rng

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lpi.config import (
+    LARGEST_COUNT,
     LARGEST_EPISODES,
     LARGEST_SEED,
     READINGS,
@@ -69,10 +70,18 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **keywords):
         super().__init__(**keywords, allow_abbrev=False)
+        self.register("type", Path, _path)
 
     def error(self, message: str):
         print(f"{self.prog}: {one_line(message)} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
+
+
+def _path(text: str) -> Path:
+    """A path from a command line; an empty one would be the present folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty; the name of a file")
+    return Path(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     aggregate = commands.add_parser("aggregate", help="join runs into one tidy CSV, checked")
     aggregate.add_argument("runs", nargs="+", type=Path, help="CSVs of lpi train, of one reading")
     aggregate.add_argument("--output", required=True, type=Path, help="CSV to write")
+    for name, what in {"outer-loops": "the last loop of every run", "each": "number of runs in each file"}.items():
+        aggregate.add_argument(f"--{name}", help=f"{what}; another one is refused, as of a file that was cut off")
     aggregate.set_defaults(run=_aggregate)
 
     summary = commands.add_parser("summary", help="the summary table as CSV, Markdown and LaTeX")
@@ -328,7 +339,9 @@ def _aggregate(options: argparse.Namespace) -> None:
     from lpi.joining import join
 
     check_outputs(options.runs, output=options.output)
-    join(options.runs, options.output)
+    known = {"outer_loops": (options.outer_loops, LARGEST_COUNT), "each": (options.each, None)}
+    loops, each = (None if text is None else integer(key, text, 1, most) for key, (text, most) in known.items())
+    join(options.runs, options.output, loops, each)
 
 
 def _summary(options: argparse.Namespace) -> None:

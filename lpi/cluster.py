@@ -10,12 +10,14 @@ from lpi.config import Settings
 from lpi.environments import local_sizes
 from lpi.memory import exact_memory, training_memory
 from lpi.network import Network
+from lpi.own_files import is_own
 
 # A scheduler kills what exceeds its request, so these lie above what the shipped readings were measured to take.
 FIXED_BYTES = 700_000_000  # the interpreter with its libraries and kernels, and three processes of Snakemake
 ALLOWANCE = 1.25  # for what the memory prediction leaves out
 FIXED_MINUTES = 5  # imports, and kernels that a node has not compiled yet
 UPDATES_PER_SECOND = 5e6  # TD updates on tables beyond the caches
+OWN_UPDATES_PER_SECOND = 2e5  # of a policy evaluation of one's own, a loop in Python
 IMPROVEMENT_SECONDS = 0.05  # per inner step and 10^9 bytes of tables
 EVALUATION_SECONDS = 5e-7  # of an exact evaluation, per joint state
 SLOWER = 3  # how much slower a node may be
@@ -45,8 +47,9 @@ def training_request(settings: Settings, seeds: int) -> Request:
     tables = training_memory(network, states, actions, training.kappa, beta, count)
     joint = sizes[0] ** agents
     evaluated = joint if settings.reporting.exact(joint) else 0
+    speed = OWN_UPDATES_PER_SECOND if is_own(training.policy_evaluation) else UPDATES_PER_SECOND
     loop = (
-        agents * training.trajectory_length / UPDATES_PER_SECOND
+        agents * training.trajectory_length / speed
         + training.inner_steps * tables / 1e9 * IMPROVEMENT_SECONDS
         + evaluated * EVALUATION_SECONDS
     )

@@ -15,6 +15,7 @@ from typing import Any
 from lpi.edge_list import is_file
 from lpi.mistakes import ConfigError, shown, unknown_key, written_as_text
 from lpi.network import GRAPHS, check_family
+from lpi.own_files import is_own
 from lpi.readings import READINGS
 
 _LARGEST = sys.float_info.max  # not math.isfinite, which fails on integers beyond it
@@ -139,8 +140,10 @@ class TrainingConfig(_Checked):
     )
     policy_evaluation: str = _setting(
         "td0",
-        "Subroutine PolicyEvaluation: td0, Algorithm 2; lstd, least-squares TD on the same trajectories, without steps.",
+        "Subroutine PolicyEvaluation: td0, Algorithm 2; lstd, least-squares TD on the same trajectories, without steps; "
+        "or your own Python file, which is executed.",
         "Algorithm 2; Definition 7 leaves it open",
+        "python",
         of=("td0", "lstd"),
     )
     step_schedule: str = _setting(
@@ -351,7 +354,11 @@ def flat(settings: Settings) -> dict[str, Any]:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """`key=value` from a command line; numbers (also .5 and 1.), null and lists as in JSON, anything else a word."""
+    """`key=value` from a command line; numbers (also .5 and 1.), null and lists as in JSON, anything else a word.
+
+    Raises:
+        ConfigError: no such text, or a setting that is an integer with a number that is written in another way.
+    """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set: {text!r} is not allowed; key=value")
@@ -361,12 +368,17 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         parsed = {"None": None, "none": None}.get(value, value)
         if re.fullmatch(r"[+-]?([0-9]{0,20}\.?[0-9]{1,20}|[0-9]{1,20}\.)", value):
             parsed = float(value)
-    return key.strip(), parsed
+    key = key.strip()
+    kinds = SETTINGS[key].metadata["kinds"] if key in SETTINGS else ()
+    if "integer" in kinds and _is_number(parsed) and not re.fullmatch("-?[0-9]+", value):  # 1e3, 3.0: as for --seed
+        raise ConfigError(f"{key}: {shown(value.strip())[1:-1]} is not allowed; {allowed(key)}")
+    return key, parsed
 
 
 def _check_together(settings: Settings) -> None:
-    """The graph and the environment exist; the defaults of Definition 6 are its local states and actions."""
+    """The graph, the environment and the policy evaluation exist; the defaults of Definition 6 are local values."""
     from lpi.environments import check_parameters, local_sizes
+    from lpi.policy_evaluations import find
 
     training, agents = settings.training, settings.environment.agents
     try:
@@ -374,6 +386,8 @@ def _check_together(settings: Settings) -> None:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     check_parameters(settings.environment)
+    if is_own(training.policy_evaluation):
+        find(training.policy_evaluation)
     states, actions = local_sizes(settings.environment)
     for key, limit in (("default_state", states), ("default_action", actions)):
         values = getattr(training, key)

@@ -57,7 +57,8 @@ def _checked(path: str, text: str) -> tuple[tuple[tuple[int, int], ...], int]:
 def _text(path: str) -> str:
     try:
         if not Path(path).is_file():
-            raise _refused(path, "there is no such file", "a file of edges, relative to the present folder")
+            why = "it is not a file" if Path(path).exists() else "there is no such file"
+            raise _refused(path, why, "a file of edges, relative to the present folder")
         with open(path, "rb") as file:
             content = file.read(LARGEST_FILE + 1)
         text = content.decode("utf-8-sig")  # as editors under Windows write it

@@ -1,21 +1,20 @@
 """Environments by name: what the setting `environment` may be, beside the paper's spreading process.
 
 An environment is made from a network, a discount factor and parameters of its own.  Those that are shipped have a name;
-one of a user's own is the name of a Python file that defines `ENVIRONMENT`.  That file is executed, as any program that is
-called by its name: nothing else that a config names is.
+one of a user's own is the name of a Python file that defines `ENVIRONMENT` (`lpi.own_files`).
 """
 
 from __future__ import annotations
 
 import importlib
-import runpy
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, SPREADING, ConfigError, EnvironmentConfig, unknown_key
+from lpi.mistakes import shown
 from lpi.network import Network
+from lpi.own_files import FAULTS, defined, told
 
 if TYPE_CHECKING:
     from lpi.mdp import NetworkedMDP
@@ -45,18 +44,14 @@ def find(name: str) -> Environment:
     """
     if name in SHIPPED:
         return importlib.import_module(SHIPPED[name]).ENVIRONMENT
-    try:
-        exists = Path(name).is_file()
-    except OSError as error:  # a name too long for any file
-        raise ConfigError(f"environment: {name!r} is not allowed, {error.strerror}; a Python file") from error
-    if not exists:
-        raise ConfigError(f"environment: {name!r} is not allowed, there is no such file; a Python file")
-    try:
-        found = runpy.run_path(name).get("ENVIRONMENT")
-    except Exception as error:  # whatever a user's program may raise
-        raise ConfigError(f"environment: {name!r} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(found, Environment):
-        raise ConfigError(f"environment: {name!r} defines no ENVIRONMENT; an lpi.environments.Environment")
+    found = defined("environment", name, "ENVIRONMENT", Environment)
+    for what, size in (("states", found.states), ("actions", found.actions)):
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ConfigError(f"environment: {name!r} defines ENVIRONMENT with {what} = {size!r}; an integer >= 1")
+    if not isinstance(found.parameters, Mapping):
+        raise ConfigError(
+            f"environment: {name!r} defines ENVIRONMENT with parameters = {found.parameters!r}; a mapping"
+        )
     return found
 
 
@@ -92,13 +87,21 @@ def model(environment: EnvironmentConfig) -> NetworkedMDP:
         from lpi.spreading import from_settings
 
         return from_settings(environment)
+    from lpi.mdp import NetworkedMDP
+
     found, name = find(environment.environment), environment.environment
     network = Network.named(environment.graph, environment.agents)
     parameters = {**found.parameters, **(environment.environment_parameters or {})}
     try:
         mdp = found.make(network, environment.gamma, **parameters)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"environment: {name!r} cannot be made: {error}") from error
+    except MemoryError:
+        raise
+    except FAULTS as error:
+        raise ConfigError(f"environment: {name!r} cannot be made: {told(error)}") from error
+    if not isinstance(mdp, NetworkedMDP):
+        raise ConfigError(f"environment: {name!r} makes {shown(mdp)}; an lpi.NetworkedMDP")
+    if mdp.agents != network.agents:
+        raise ConfigError(f"environment: {name!r} makes {mdp.agents} agents; the network's {network.agents}")
     if set(mdp.states.tolist()) != {found.states} or set(mdp.actions.tolist()) != {found.actions}:
         raise ConfigError(f"environment: {name!r} has other local states or actions than its ENVIRONMENT says")
     return mdp

@@ -31,6 +31,7 @@ from lpi.edge_list import is_file
 from lpi.environments import local_sizes
 from lpi.memory import DEFAULT_LIMIT_GB, check_decoupled, check_locality, check_memory
 from lpi.network import Network
+from lpi.own_files import is_own
 
 __all__ = ["FIGURES", "GRID", "KEYS", "Acting", "Experiment", "Panels", "Point", "load"]
 
@@ -195,11 +196,17 @@ class Experiment:
 
     @cached_property
     def files(self) -> tuple[str, ...]:
-        """Files that settings name: what they hold makes results, as the package's own files do."""
+        """Files that settings of the environment name: what they hold makes results, as the package's own files do."""
         used = [self.resolve(reading, self.points[0]).environment for reading in self.readings]
         graphs = [*(environment.graph for environment in used), self.settings.get("graph", "")]
-        own = [environment.environment for environment in used if environment.environment.endswith(".py")]
+        own = [environment.environment for environment in used if is_own(environment.environment)]
         return tuple(sorted({*filter(is_file, graphs), *own}))
+
+    @cached_property
+    def policy_evaluations(self) -> tuple[str, ...]:
+        """Files that the setting policy_evaluation names: what they hold makes runs alone."""
+        used = {self.resolve(reading, self.points[0]).training.policy_evaluation for reading in self.readings}
+        return tuple(sorted(filter(is_own, used)))
 
     def simulated(self, reading: str, agents: int) -> bool:
         """Whether J of the runs of a reading with so many agents is simulated."""

@@ -14,11 +14,22 @@ from typing import Any, TextIO
 from lpi.results import COLUMNS, RUN, aggregate, parsed, read_rows, run_of, text_of
 
 
-def join(paths: Iterable[str | os.PathLike], output: str | os.PathLike) -> None:
+def join(
+    paths: Iterable[str | os.PathLike],
+    output: str | os.PathLike,
+    outer_loops: int | None = None,
+    runs: int | None = None,
+) -> None:
     """Join the runs of one reading into one curves file, sorted by run and outer loop, whole or not at all.
 
     Files whose runs come one after another, as those of single runs or of points of the grid do, are read one at a
     time; others all at once.  The bytes do not depend on the order of the paths.
+
+    Args:
+        paths: CSV files of runs.
+        output: the file to write.
+        outer_loops, runs: the last loop of each run, and the number of runs in each file, where they are known
+            (`lpi.results.read_rows`).
 
     Raises:
         ResultsError: as `read_rows`; runs of several readings or none, a run given twice, runs of different length.
@@ -29,7 +40,7 @@ def join(paths: Iterable[str | os.PathLike], output: str | os.PathLike) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "w", encoding="utf-8", newline="") as file:
-            separate = _write(paths, file)
+            separate = _write(paths, file, outer_loops, runs)
             file.flush()
             os.fsync(file.fileno())
         if separate:
@@ -37,16 +48,16 @@ def join(paths: Iterable[str | os.PathLike], output: str | os.PathLike) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     if not separate:
-        aggregate(paths, output)
+        aggregate(paths, output, outer_loops, runs)
 
 
-def _write(paths: list[str | os.PathLike], file: TextIO) -> bool:
+def _write(paths: list[str | os.PathLike], file: TextIO, outer_loops: int | None, runs: int | None) -> bool:
     """Write all rows; False, with something written, where only a look at all rows can say what is right or wrong."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     last, length = None, None
     for path in paths:
-        rows = sorted(read_rows(path), key=lambda row: (*run_of(row), row["outer_loop"]))
+        rows = sorted(read_rows(path, outer_loops, runs), key=lambda row: (*run_of(row), row["outer_loop"]))
         first, loops = run_of(rows[0]), rows[-1]["outer_loop"]
         if last is not None and (first <= last or first[0] != last[0]):
             return False

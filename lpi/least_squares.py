@@ -15,9 +15,9 @@ import numpy as np
 
 from lpi.evaluation import QTables
 from lpi.kernels import njit
+from lpi.local_samples import local_samples
 from lpi.mdp import ModelTables
 from lpi.network import LocalIndex
-from lpi.trajectories import collect, indices
 
 TOLERANCE = 1e-13
 """Largest change of a value in the last sweep, relative to the largest value."""
@@ -39,20 +39,10 @@ def localized_lstd(
 
     Arguments as those of `lpi.evaluation.localized_td`, whose trajectories it sees for the same `rng`.
     """
-    record = collect(model, policy, policy_states, updates, episode_length, rng)
-    departures = record.departures
     error, n = 0.0, len(model.actions)
-    for i in range(n):
-        pair = (
-            q.offset[i]
-            + indices(record.states, q.states, i) * q.actions.size[i]
-            + indices(record.actions, q.actions, i)
-        )
-        row = policy_states.offset[i] + indices(record.states, policy_states, i)
-        own = record.states[:, i].astype(np.int64) * model.actions[i] + record.actions[:, i]
-        rewards = model.rewards[model.rewards_offset[i] + own] + bonus[row]
-        observed = rewards[departures + 1] if reward_at == "arrival" else rewards[departures]
-        error += _solve(pair[departures], pair[departures + 1], observed, model.gamma, q.values, q.visited)
+    sampled = local_samples(model, q, policy, policy_states, bonus, updates, episode_length, reward_at, rng)
+    for sample, values, visited in sampled:
+        error += _solve(sample.pairs, sample.following, sample.rewards, model.gamma, values, visited)
     return error / (n * updates)
 
 

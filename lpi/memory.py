@@ -16,6 +16,8 @@ from lpi.config import LOCAL_ACTIONS, LOCAL_STATES, SPREADING, ConfigError, Envi
 from lpi.edge_list import is_file
 from lpi.environments import local_sizes
 from lpi.network import Network, check_family
+from lpi.own_files import is_own
+from lpi.policy_evaluations import ROW_BYTES, find
 
 DEFAULT_LIMIT_GB = 4
 LIMIT_VARIABLE = "LPI_MEMORY_LIMIT_GB"
@@ -36,7 +38,6 @@ REFERENCE_STATES = 2**18  # (component values) x (ranks) of the largest problem 
 REFERENCE_ENTRY_BYTES = 352  # of solving it, per component value and rank of each agent
 AVERAGED_BYTES = 12  # of a number in an averaging's work space, which is there in both precisions
 STORED_BYTES = 4  # of a local state or action of a trajectory that is kept
-LSTD_ROW_BYTES = 150  # of least-squares TD for one agent, per row of the trajectories
 EPISODE_TAIL = 5e-4  # discounted weight of the steps that a simulated episode leaves out
 NUMBERS_AT_ONCE = 2**18  # most random numbers of simulations in memory, or those of one episode: a cache holds 2 MB
 EPISODES_BYTES = 2**25  # most for what is learned from episodes that are walked side by side (`lpi.lanes`)
@@ -121,14 +122,16 @@ def run_memory(settings: Settings, known: bool = False) -> int:
 
 
 def _trajectory_memory(settings: Settings) -> int:
-    """Bytes of the trajectories that least-squares TD keeps: of all agents, and what it makes of them for one."""
+    """Bytes of the trajectories that others than TD(0) keep: of all agents, and what they make of them for one."""
     training, agents = settings.training, settings.environment.agents
-    if training.policy_evaluation != "lstd":
+    if training.policy_evaluation == "td0":
         return 0
+    own = is_own(training.policy_evaluation)
+    row_bytes = find(training.policy_evaluation).row_bytes if own else ROW_BYTES
     rows = training.trajectory_length + -(
         -training.trajectory_length // (training.episode_length or training.trajectory_length)
     )
-    return rows * (2 * STORED_BYTES * agents + LSTD_ROW_BYTES)
+    return rows * (2 * STORED_BYTES * agents + row_bytes)
 
 
 def episodes_bytes(agents: int, episode_length: int) -> int:

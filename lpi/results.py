@@ -81,16 +81,30 @@ def write_rows(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> No
     atomic_write(path, text.getvalue())
 
 
-def read_rows(path: str | os.PathLike) -> list[dict[str, Any]]:
+def read_rows(path: str | os.PathLike, outer_loops: int | None = None, runs: int | None = None) -> list[dict[str, Any]]:
     """The checked rows of one CSV file, in the file's order, with values in their columns' types.
+
+    A file that is cut at the end of a line looks like one of shorter or fewer runs: whoever knows how many there must be
+    says so.
+
+    Args:
+        path: the file.
+        outer_loops: the last loop of each of its runs.
+        runs: how many it holds.
 
     Raises:
         ResultsError: no or empty file, missing or extra column, a value of the wrong type, NaN where it is not
-            allowed, a row given twice, a run without some of its loops, or runs of different length.
+            allowed, a row given twice, a run without some of its loops, runs of different length, or not those that it
+            must hold.
     """
     lines = read_lines(path, COLUMNS)
     rows = [_row(fields, lines[0], f"{path}: row {number}") for number, fields in enumerate(lines[1:], 1)]
     _check_runs(rows, path)
+    last = max(row["outer_loop"] for row in rows)
+    if outer_loops is not None and last != outer_loops:
+        raise ResultsError(f"{path}: column outer_loop: {last} is the last loop; {outer_loops}")
+    if runs is not None and len(found := {run_of(row) for row in rows}) != runs:
+        raise ResultsError(f"{path}: {len(found)} runs are not allowed; {runs}")
     return rows
 
 
@@ -124,15 +138,20 @@ def must_exist(path: str | os.PathLike, command: str) -> None:
         raise ResultsError(f"{path}: no such file; `{command}` in the project's folder makes it")
 
 
-def aggregate(paths: Iterable[str | os.PathLike], output: str | os.PathLike) -> None:
+def aggregate(
+    paths: Iterable[str | os.PathLike],
+    output: str | os.PathLike,
+    outer_loops: int | None = None,
+    runs: int | None = None,
+) -> None:
     """Join the runs of one reading into one curves file, sorted by run and outer loop.
 
-    The bytes do not depend on the order of the paths.
+    The bytes do not depend on the order of the paths.  `outer_loops` and `runs` are those of each file (`read_rows`).
     """
     rows: list[dict[str, Any]] = []
     origin: dict[tuple, str | os.PathLike] = {}
     for path in paths:
-        new = read_rows(path)
+        new = read_rows(path, outer_loops, runs)
         for run in dict.fromkeys(run_of(row) for row in new):
             if run in origin:
                 raise ResultsError(f"{path}: the run {_describe(run)} is also in {origin[run]}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,13 +23,16 @@ class Table(NamedTuple):
     """What the rows of a file are.
 
     `key` are the columns that name a row: no two rows share them, and rows are sorted by them.  `missing` says of a row
-    which of its columns are empty; all others have a value.  `made_by` is the command that writes such a file.
+    which of its columns are empty; all others have a value.  `made_by` is the command that writes such a file.  `grids`
+    are pairs of groups of columns: in the rows of a file that share the values of the first group, each value of a column
+    of the second comes with each value of the others.  By that a file is known that was cut at the end of a line.
     """
 
     columns: Mapping[str, Column]
     key: tuple[str, ...]
     made_by: str
     missing: Callable[[Mapping[str, Any]], Iterable[str]] = lambda row: ()
+    grids: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
 
 
 def write(path: str | os.PathLike, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -48,12 +52,17 @@ def write(path: str | os.PathLike, table: Table, rows: Sequence[Mapping[str, Any
     atomic_write(path, text.getvalue())
 
 
-def read(path: str | os.PathLike, table: Table) -> list[dict[str, Any]]:
+def read(path: str | os.PathLike, table: Table, count: int | None = None) -> list[dict[str, Any]]:
     """The checked rows of a file, with values in their columns' types; NaN where one is missing.
+
+    Args:
+        path: the file.
+        table: what its rows are.
+        count: how many there must be, where that is known.
 
     Raises:
         ResultsError: no or empty file, missing or extra column, a value of the wrong type, a value where there must be
-            none or none where there must be one, or two rows of one key.
+            none or none where there must be one, two rows of one key, or rows that are lacking.
     """
     header, *lines = read_lines(path, table.columns)
     rows = []
@@ -61,7 +70,12 @@ def read(path: str | os.PathLike, table: Table) -> list[dict[str, Any]]:
         if len(fields) != len(header):
             raise ResultsError(f"{path}: row {number}: {len(fields)} values; the table has {len(header)} columns")
         rows.append(dict(zip(header, fields, strict=True)))
-    return _checked(rows, table, path)
+    checked = _checked(rows, table, path)
+    if count is not None and len(checked) != count:
+        raise ResultsError(f"{path}: {len(checked)} rows are not allowed; {count}")
+    for shared, columns in table.grids:
+        _check_grid(checked, shared, columns, path)
+    return checked
 
 
 def frame(path: str | os.PathLike, table: Table) -> pandas.DataFrame:
@@ -72,12 +86,30 @@ def frame(path: str | os.PathLike, table: Table) -> pandas.DataFrame:
     return pandas.DataFrame(read(path, table), columns=list(table.columns))
 
 
-def join(paths: Iterable[str | os.PathLike], table: Table, output: str | os.PathLike) -> None:
-    """Join files of one kind into one; the bytes do not depend on the order of the paths."""
+def join(paths: Iterable[str | os.PathLike], table: Table, output: str | os.PathLike, count: int | None = None) -> None:
+    """Join files of one kind into one; the bytes do not depend on the order of the paths.
+
+    `count` is the number of rows of each, where that is known.
+    """
     rows: list[dict[str, Any]] = []
     for path in paths:
-        rows += read(path, table)
+        rows += read(path, table, count)
     write(output, table, rows)
+
+
+def _check_grid(
+    rows: Sequence[Mapping[str, Any]], shared: tuple[str, ...], columns: tuple[str, ...], path: str | os.PathLike
+) -> None:
+    """As `Table.grids` has it."""
+    parts: dict[tuple, set[tuple]] = {}
+    for row in rows:
+        parts.setdefault(_values(row, shared), set()).add(_values(row, columns))
+    for part, found in parts.items():
+        for wanted in itertools.product(*(sorted(set(values)) for values in zip(*found, strict=True))):
+            if wanted not in found:
+                named = zip((*shared, *columns), (*part, *wanted), strict=True)
+                words = ", ".join(f"{name} {'empty' if value == math.inf else value}" for name, value in named)
+                raise ResultsError(f"{path}: no row for {words}; one, as for the others")
 
 
 def _checked(rows: Sequence[Mapping[str, str]], table: Table, path: str | os.PathLike) -> list[dict[str, Any]]:
@@ -106,5 +138,10 @@ def _checked(rows: Sequence[Mapping[str, str]], table: Table, path: str | os.Pat
 
 def _order(row: Mapping[str, Any], table: Table) -> tuple:
     """The key of a row, missing values last."""
-    values = (row[name] for name in table.key)
+    return _values(row, table.key)
+
+
+def _values(row: Mapping[str, Any], columns: tuple[str, ...]) -> tuple:
+    """The values of some columns, infinity where one is missing."""
+    values = (row[name] for name in columns)
     return tuple(math.inf if isinstance(value, float) and math.isnan(value) else value for value in values)

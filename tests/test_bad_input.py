@@ -152,8 +152,8 @@ CONFIGS = {
     "settings twice nested": ("settings: {settings: {gamma: 0.9}}", "settings.settings: no such key"),
     "a file that is not there": ("settings: {graph: none.txt}", "there is no such file"),
     "a file name too long": (f"settings: {{graph: {LONG}.txt}}", "File name too long"),
-    "a folder for a graph": ("settings: {graph: folder.txt}", "there is no such file"),
-    "a pipe for a graph": ("settings: {graph: pipe.txt}", "there is no such file"),
+    "a folder for a graph": ("settings: {graph: folder.txt}", "'folder.txt' is not allowed, it is not a file"),
+    "a pipe for a graph": ("settings: {graph: pipe.txt}", "'pipe.txt' is not allowed, it is not a file"),
     "a device for a graph": ("settings: {graph: /dev/zero}", "settings.graph: '/dev/zero' is not allowed"),
     "an environment too long": (
         f"{{readings: [mine], custom_readings: {{mine: {{environment: {LONG}.py}}}}}}",

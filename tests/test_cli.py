@@ -251,6 +251,12 @@ BAD = {
     "p1_means": ("optimum --p1-means sucess", ["p1_means: 'sucess'", "'failure' or 'success'"]),
     "negative kappa": ("train --output o.csv --kappa -1", ["kappa: -1", ">= 0"]),
     "kappa is no integer": ("train --output o.csv --kappa 1.5", ["kappa: 1.5", "an integer"]),
+    "kappa with an exponent": ("train --output o.csv --kappa 1e0", ["kappa: 1e0", "an integer >= 0"]),
+    "agents with an exponent": ("optimum --agents 1e1", ["agents: 1e1", "an integer >= 1"]),
+    "loops with a point": ("train --output o.csv --set outer_loops=2.0", ["outer_loops: 2.0", "an integer >= 1"]),
+    "last loop in words": ("aggregate o.csv --output p.csv --outer-loops all", ["outer_loops: 'all'", ">= 1"]),
+    "runs with a point": ("aggregate o.csv --output p.csv --each 1.0", ["each: '1.0'", "an integer >= 1"]),
+    "rows in words": ("join optima o.csv --output p.csv --rows all", ["rows: 'all'", "an integer >= 1"]),
     "no agents": ("optimum --agents 0", ["agents: 0", ">= 1"]),
     "agents in words": ("optimum --agents two", ["agents: 'two'", "an integer >= 1"]),
     "negative seed": ("train --output o.csv --seed -1", ["seed: -1", ">= 0 and <= 4294967295"]),
@@ -387,6 +393,24 @@ def test_a_curve_that_cannot_be_written_leaves_no_policy(folder, monkeypatch):
     monkeypatch.setattr(results, "write_rows", fail)
     assert run("train", "--output", "run.csv", "--policy", "run.npz", *SHORT) == 2
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--output", ""],
+        ["train", "--output", "o.csv", "--policy", ""],
+        ["evaluate", ""],
+        ["aggregate", "", "--output", "o.csv"],
+        ["join", "optima", "o.csv", "--output", ""],
+        ["multiverse", "train", "--design", "", "--job", "n5_000", "--output", "o.csv"],
+    ],
+)
+def test_an_empty_path_is_called_so(arguments, folder, capsys):
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert "the path is empty; the name of a file" in error and error.count("\n") == 1
+    assert files(folder) == {}
 
 
 def test_exit_status_of_the_module_and_the_console_script(tmp_path):

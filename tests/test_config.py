@@ -228,7 +228,8 @@ def test_values_at_the_edge_fit_together():
         ("graph=ring", "graph", "ring"),
         ('graph="ring"', "graph", "ring"),
         ("default_state=[0, 1]", "default_state", [0, 1]),
-        ("trajectory_length=1e5", "trajectory_length", 1e5),
+        ("trajectory_length=100000", "trajectory_length", 100000),
+        ("eta=1e-2", "eta", 0.01),
         (" kappa =2", "kappa", 2),
         ("rho=a=b", "rho", "a=b"),
         ("graph=", "graph", ""),
@@ -240,6 +241,12 @@ def test_assignments(text, key, value):
 
 def test_assignments_need_a_value():
     _refused(lambda: parse_assignment("kappa"), "--set: 'kappa' is not allowed; key=value")
+
+
+@pytest.mark.parametrize("text", ["1e3", "3.0", "3.", "+3", "03.", " 3"])
+@pytest.mark.parametrize("key", ["kappa", "beta", "trajectory_length", "default_state"])
+def test_assignments_of_integers_are_plain(key, text):
+    _refused(lambda: parse_assignment(f"{key}={text}"), f"{key}: {text.strip()} is not allowed; an integer")
 
 
 @pytest.mark.parametrize("text", ["tau=NaN", "tau=-Infinity", "agents=true", "graph=", "=3", "kappa=two", "a\nb=1"])

@@ -153,15 +153,37 @@ REFUSED = {
     ),
     "spreading's own": ("--environment sis --p-eff 0.3", "p_eff: 0.3 is not allowed with environment = sis"),
     "default state": ("--environment sis --set default_state=2", "default_state: 2 is not allowed; an integer in 0..1"),
+    "a file that ends itself": ("--environment leaves.py", "environment: 'leaves.py' failed: SystemExit: 7"),
+    "make fails": ("--environment fails.py", "environment: 'fails.py' cannot be made: NameError: name 'tables'"),
+    "make ends the program": ("--environment ends.py", "environment: 'ends.py' cannot be made: SystemExit: 7"),
+    "make makes nothing": ("--environment none_made.py", "environment: 'none_made.py' makes None; an lpi.NetworkedMDP"),
+    "other agents": ("--environment alone.py", "environment: 'alone.py' makes 1 agents; the network's 3"),
+    "no sizes": ("--environment sizes.py", "'sizes.py' defines ENVIRONMENT with states = '2'; an integer >= 1"),
+    "no parameters": ("--environment given.py", "'given.py' defines ENVIRONMENT with parameters = ['keep']; a mapping"),
     "other sizes": ("--environment lies.py", "'lies.py' has other local states or actions"),
 }
+
+BROKEN = {
+    "lies": ("actions=3", "actions=2"),
+    "leaves": ("import numpy as np", "raise SystemExit(7)"),
+    "fails": ("    tables =", "    others ="),
+    "ends": ("    tables =", "    raise SystemExit(7)\n    tables ="),
+    "none_made": ("    return", "    made ="),
+    "alone": ("    return", "    from lpi.network import Network\n    network = Network(1, [])\n"
+              "    tables = [np.full((2, 3, 2), 0.5)]\n    return"),
+    "sizes": ("states=2", "states='2'"),
+    "given": ('{"keep": 0.5}', '["keep"]'),
+}  # fmt: skip
+"""What is written in the place of what in `OWN`, by the file."""
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused(folder, capsys, case):
     (folder / "bad.py").write_text("1 / 0", encoding="utf-8")
     (folder / "empty.py").write_text("", encoding="utf-8")
-    (folder / "lies.py").write_text(OWN.replace("actions=3", "actions=2"), encoding="utf-8")
+    for name, (old, new) in BROKEN.items():
+        assert old in OWN
+        (folder / f"{name}.py").write_text(OWN.replace(old, new), encoding="utf-8")
     options, message = REFUSED[case]
     assert cli.main(["train", *options.split(), *SHORT, "--output", "o.csv"]) == 2
     error = capsys.readouterr().err

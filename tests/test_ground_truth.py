@@ -6,6 +6,7 @@ import csv
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -200,6 +201,56 @@ def test_files_are_checked_when_read(tmp_path):
         tables.read(path, LOCALITY)
     with pytest.raises(ResultsError, match=r"none\.csv: no such file; `snakemake --cores 2` in"):
         tables.frame(tmp_path / "none.csv", LOCALITY)
+
+
+def _cut(path, kept):
+    """The file cut at the end of a line, with so many rows kept."""
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[: kept + 1]))
+
+
+def test_a_table_that_is_cut_at_the_end_of_a_line_is_refused(tmp_path):
+    """Wherever the cut is, but for one that leaves whole parts alone: one number of agents, some values of p_eff."""
+    path = tmp_path / "table.csv"
+
+    def locality():
+        truths.locality(path, agents=(5, 8), taus=(0.02, 0.05))
+
+    def acting():
+        truths.acting(path, p_effs=(0.1, 0.5), widths=(3.0, 2.0))
+
+    for table, make, whole in ((LOCALITY, locality, {1, 2, 3, 6, 12}), (ACTING, acting, {*range(1, 7), 12, 24})):
+        read = set()
+        for kept in range(1, max(whole) + 1):
+            make()
+            _cut(path, kept)
+            try:
+                tables.frame(path, table)
+            except ResultsError as error:
+                assert str(error).startswith(f"{path}: no row for ") and "\n" not in str(error)
+            else:
+                read.add(kept)
+        assert read == whole
+    locality()
+    _cut(path, 11)
+    with pytest.raises(ResultsError, match="agents 8, tau 0.05, kappa 2; one, as for the others"):
+        tables.frame(path, LOCALITY)
+
+
+def test_the_published_tables_are_whole():
+    for name, table in (("locality", LOCALITY), ("acting", ACTING)):
+        for path in Path(__file__).parents[1].glob(f"figures/{name}/*.csv"):
+            assert tables.read(path, table)
+
+
+def test_join_refuses_a_file_without_some_of_its_rows(tmp_path, capsys):
+    path = truths.locality(tmp_path / "local.csv")
+    arguments = ["join", "locality", str(path), "--rows", "3", "--output", str(tmp_path / "joined.csv")]
+    assert cli.main(arguments) == 0
+    (tmp_path / "joined.csv").unlink()
+    _cut(path, 2)
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err == f"lpi join: {path}: 2 rows are not allowed; 3\n"
+    assert not (tmp_path / "joined.csv").exists()
 
 
 @pytest.mark.parametrize(

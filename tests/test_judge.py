@@ -7,6 +7,7 @@ import pytest
 
 from lpi import cli
 from lpi.claims import COLUMNS, UNTESTED, judge
+from lpi.results import ResultsError
 from lpi.tables import frame
 from lpi.truth.tables import ACTING
 
@@ -43,6 +44,16 @@ def test_the_same_as_in_the_workflow(tables):
 def test_another_environment_has_no_shared_tables(tables):
     found = judge.judge(tables / "train.csv", tables / "optima.csv")
     assert set(found[found["claim"] == "beyond_local"]["verdict"]) == {UNTESTED}
+
+
+def test_optima_without_a_panel_are_refused(tables, tmp_path):
+    whole, cut = tables / "optima.csv", tmp_path / "optima.csv"
+    header, row = whole.read_text(encoding="utf-8").splitlines()
+    cut.write_text(f"{header}\n{row.replace(',3,', ',5,')}\n", encoding="utf-8")
+    with pytest.raises(
+        ResultsError, match=r"optima\.csv: no row for agents 3, tau 0\.05; one for each panel of .*train"
+    ):
+        judge.judge(tables / "train.csv", cut)
 
 
 def test_acting_is_that_of_the_unprotected_agent_in_the_middle(tables):

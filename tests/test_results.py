@@ -12,7 +12,7 @@ import curves
 import numpy as np
 import pytest
 
-from lpi import joining, results
+from lpi import cli, joining, results
 from lpi.results import COLUMNS, ResultsError
 
 
@@ -208,6 +208,30 @@ def test_join_makes_the_bytes_of_all_rows_at_once_in_one_level_or_two(tmp_path):
         joining.join(files, tmp_path / f"seeds{place}.csv")
     joining.join([tmp_path / "seeds0.csv", tmp_path / "seeds1.csv"], tmp_path / "joined.csv")
     assert (tmp_path / "joined.csv").read_bytes() == (tmp_path / "at_once.csv").read_bytes()
+
+
+def test_a_run_that_is_cut_at_the_end_of_a_line_is_refused_by_whoever_knows_its_length(tmp_path):
+    paths = [curves.write(tmp_path / f"{seed}.csv", curves.run([1.0, 2.0, 3.0], seed=seed)) for seed in (0, 1)]
+    joining.join(paths, tmp_path / "whole.csv", outer_loops=2, runs=1)
+    for path in paths:
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    assert len(results.read_rows(paths[0])) == 2  # nothing in the file says more
+    message = r"[01].csv: column outer_loop: 1 is the last loop; 2$"
+    for join in (joining.join, results.aggregate):
+        with pytest.raises(ResultsError, match=message):
+            join(paths, tmp_path / "curves.csv", outer_loops=2)
+    assert not (tmp_path / "curves.csv").exists()
+
+
+def test_a_point_that_is_cut_at_the_end_of_a_run_is_refused_by_whoever_knows_its_seeds(tmp_path, capsys):
+    point = curves.write(tmp_path / "point.csv", *(curves.run([1.0, 2.0], seed=seed) for seed in range(3)))
+    arguments = ["aggregate", str(point), "--output", str(tmp_path / "curves.csv"), "--outer-loops", "1", "--each", "3"]
+    assert cli.main(arguments) == 0
+    (tmp_path / "curves.csv").unlink()
+    point.write_bytes(b"".join(point.read_bytes().splitlines(keepends=True)[:-2]))
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err == f"lpi aggregate: {point}: 2 runs are not allowed; 3\n"
+    assert not (tmp_path / "curves.csv").exists()
 
 
 @pytest.mark.parametrize("change", [{}, {"reading": "as_printed"}, {"returns": [1.0]}, {"missing": True}])

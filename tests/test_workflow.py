@@ -38,6 +38,12 @@ SHARED = {"best_local": 4, "locality": 4, "acting": 4, "publish_truth": 2}
 THEORY = {"theory": 1, "theory_notebook": 1, "publish_theory": 1}
 """The jobs of the theorems."""
 
+OWN_EVALUATION = """
+from lpi.policy_evaluations import PolicyEvaluation
+
+POLICY_EVALUATION = PolicyEvaluation(lambda sample, values: values + sample.rewards.mean())
+"""
+
 pytestmark = pytest.mark.workflow
 
 
@@ -203,6 +209,14 @@ def test_a_setting_reruns_the_training_and_its_default_does_not(finished):
     assert finished.scheduled(settings=TINY["settings"] | {"cost": 0.3}, memory_limit_gb=9) == {}
 
 
+def test_training_alone_depends_on_a_policy_evaluation_of_ones_own(edited):
+    (edited.folder / "own.py").write_text(OWN_EVALUATION, encoding="utf-8")
+    done = edited.snakemake(
+        "--dry-run", "--printshellcmds", settings=TINY["settings"] | {"policy_evaluation": "own.py"}
+    )
+    assert re.findall(r"^ *cksum .* own\.py .*/package/(\w+)\.txt", done.stdout, re.MULTILINE) == ["train"], done.stdout
+
+
 def test_a_changed_kernel_reruns_all_that_depends_on_it(edited):
     kernel = edited.folder / "lpi/evaluation.py"
     kernel.write_text(kernel.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
@@ -239,7 +253,9 @@ def test_training_declares_the_modules_that_it_loads(finished, tmp_path):
     )
     declared, loaded = {line.split(maxsplit=2)[2] for line in package.splitlines()}, set()
     other = ("--set", "policy_evaluation=lstd", "--set", "environment=sis")
-    for options in (("--set", "evaluation=exact"), ("--set", "evaluation=monte_carlo"), other):
+    (tmp_path / "own.py").write_text(OWN_EVALUATION, encoding="utf-8")
+    own = ("--set", f"policy_evaluation={tmp_path / 'own.py'}")
+    for options in (("--set", "evaluation=exact"), ("--set", "evaluation=monte_carlo"), other, own):
         command = [sys.executable, "-c", script, *arguments, *options]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         loaded |= {Path(name).relative_to(ROOT).as_posix() for name in done.stdout.splitlines()}

@@ -14,7 +14,7 @@ import pandas as pd
 
 from lpi.claims import evaluate
 from lpi.claims.report import write
-from lpi.results import read_curves
+from lpi.results import ResultsError, read_curves
 from lpi.tables import frame
 from lpi.truth.tables import ACTING, LOCALITY, OPTIMA
 
@@ -34,12 +34,19 @@ def judge(
 
     Without a convention of p1 and p2 the best local and the optimal policies say nothing of the reading, because its
     environment is another one.
+
+    Raises:
+        ResultsError: a file that cannot be used, or optima without one of the panels of the curves.
     """
     rows = read_curves(curves)
     (reading,) = set(rows["reading"])
+    best = frame(optima, OPTIMA)
+    known = set(zip(best["agents"], best["tau"], strict=True))
+    for agents, tau in sorted(set(zip(rows["agents"], rows["tau"], strict=True)) - known):
+        raise ResultsError(f"{optima}: no row for agents {agents}, tau {tau}; one for each panel of {curves}")
     return evaluate(
         rows,
-        frame(optima, OPTIMA).dropna(subset=["optimum"]),
+        best.dropna(subset=["optimum"]),
         None if locality is None else frame(locality, LOCALITY),
         None if acting is None else acting_of(frame(acting, ACTING)),
         conventions={} if convention is None else {reading: cast("tuple[str, str]", tuple(convention.split(",")))},

@@ -35,6 +35,7 @@ from lpi.config import (
 )
 from lpi.memory import check_memory
 from lpi.mistakes import shown, twice
+from lpi.own_files import is_own
 from lpi.results import atomic_write
 from lpi.yaml_files import read_yaml
 
@@ -201,6 +202,9 @@ def check(content: Any) -> Design:
         seeds=tuple(_integer("seeds", seed, 0, LARGEST_SEED) for seed in _list("seeds", content["seeds"])),
         settings={key: check_setting(key, value) for key, value in settings.items()},
     )
+    for value in (*choices.get("policy_evaluation", ()), settings.get("policy_evaluation", "td0")):
+        if is_own(value):  # no job would know that the file has changed
+            raise ConfigError(f"policy_evaluation: {value!r} is not allowed in a multiverse; one that is shipped")
     _list("blocks", [block.agents for block in design.blocks])
     for block in design.blocks:
         _check_number(design, block)

@@ -30,6 +30,7 @@ def add_to(commands, add_reading, add_environment) -> None:
     join = commands.add_parser("join", help="join files of optima, locality or acting into one, checked")
     join.add_argument("table", choices=("optima", "locality", "acting"), help="the command that wrote them")
     join.add_argument("files", nargs="+", type=Path)
+    join.add_argument("--rows", help="rows of each file; another number is refused, as of a file that was cut off")
     join.add_argument("--output", required=True, type=Path)
     join.set_defaults(run=_join)
 
@@ -93,4 +94,5 @@ def _join(options: argparse.Namespace) -> None:
     from lpi.truth.tables import TABLES
 
     cli.check_outputs(options.files, output=options.output)
-    tables.join(options.files, TABLES[options.table], options.output)
+    count = None if options.rows is None else integer("rows", options.rows, 1)
+    tables.join(options.files, TABLES[options.table], options.output, count)

@@ -76,6 +76,7 @@ LOCALITY = Table(
         *(["least_tau"] if row["gamma"] >= LARGEST_GAMMA else []),
         *(["bound"] if row["hypotheses_met"] == "no" else []),
     ],
+    grids=((tuple(_CONVENTION), ("agents", "tau", "kappa")),),
 )
 
 ACTING = Table(
@@ -94,6 +95,10 @@ ACTING = Table(
     key=("p1_means", "p2_means", "agents", "tau", "p_eff", "place", "protected", "distance"),
     made_by="snakemake --cores 2",
     missing=lambda row: ["distance"] if math.isnan(row["distance"]) else [],
+    grids=(
+        ((*_CONVENTION, "agents", "tau"), ("p_eff", "place", "protected")),
+        ((*_CONVENTION, "agents", "tau", "place"), ("p_eff", "protected", "distance")),
+    ),
 )
 
 TABLES = {"optima": OPTIMA, "locality": LOCALITY, "acting": ACTING}

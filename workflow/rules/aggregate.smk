@@ -17,10 +17,12 @@ rule point:
         "../envs/lpi.yaml"
     params:
         runs=joined_runs,
+        outer_loops=outer_loops,
     message:
         "Join seeds of {wildcards.reading}: n = {wildcards.agents}, kappa = {wildcards.kappa}, tau = {wildcards.tau}"
     shell:
-        "python -m lpi aggregate --output {output:q} {params.runs} > {log:q} 2>&1"
+        "python -m lpi aggregate --output {output:q} --outer-loops {params.outer_loops} --each 1 {params.runs}"
+        " > {log:q} 2>&1"
 
 
 rule curves:
@@ -41,7 +43,10 @@ rule curves:
         "../envs/lpi.yaml"
     params:
         points=joined_points,
+        outer_loops=outer_loops,
+        each=len(EXPERIMENT.seeds),
     message:
         "Join all curves of {wildcards.reading}"
     shell:
-        "python -m lpi aggregate --output {output:q} {params.points} > {log:q} 2>&1"
+        "python -m lpi aggregate --output {output:q} --outer-loops {params.outer_loops} --each {params.each}"
+        " {params.points} > {log:q} 2>&1"

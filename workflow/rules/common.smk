@@ -99,7 +99,8 @@ def refuse_config(error):
 def source_files(wildcards):
     """The package files that a command runs, and what settings name beside them."""
     read = EXPERIMENT.files if wildcards.command in MODELLED else ()
-    return [*package_files(*COMMANDS[wildcards.command]), *read]
+    learned = EXPERIMENT.policy_evaluations if wildcards.command == "train" else ()
+    return [*package_files(*COMMANDS[wildcards.command]), *read, *learned]
 
 
 def options_of(assignments, reading=None):

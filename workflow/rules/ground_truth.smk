@@ -34,7 +34,7 @@ rule optima:
     message:
         "Join the optima of {wildcards.reading}"
     shell:
-        "python -m lpi join optima --output {output:q} {input.points:q} > {log:q} 2>&1"
+        "python -m lpi join optima --rows 1 --output {output:q} {input.points:q} > {log:q} 2>&1"
 
 
 rule best_local:
@@ -77,10 +77,12 @@ rule locality:
         "<results>/benchmarks/locality/{means}.tsv"
     conda:
         "../envs/lpi.yaml"
+    params:
+        rows=len(EXPERIMENT.kappas),
     message:
         "Join the best local policies of {wildcards.means}"
     shell:
-        "python -m lpi join locality --output {output:q} {input.points:q} > {log:q} 2>&1"
+        "python -m lpi join locality --rows {params.rows} --output {output:q} {input.points:q} > {log:q} 2>&1"
 
 
 rule acting:

@@ -58,6 +58,17 @@ def training_minutes(wildcards, attempt):
     return attempt * request(wildcards.reading, int(wildcards.agents), int(wildcards.kappa)).minutes
 
 
+@cache
+def last_loop(reading):
+    """The last loop of the runs of a reading; asked once for all its points."""
+    return EXPERIMENT.resolve(reading, EXPERIMENT.points[0]).training.outer_loops
+
+
+def outer_loops(wildcards):
+    """The last loop of each run that is joined: a file that ends before it was cut off."""
+    return last_loop(wildcards.reading)
+
+
 def joined_runs(wildcards, input):
     """The seeds of a point, for the shell."""
     return abbreviated(input.runs)
