@@ -119,9 +119,11 @@ def wait_for(found: Callable[[], object], process: subprocess.Popen) -> object:
     raise TimeoutError(f"nothing found in {LIMIT} s")
 
 
-def working(process: subprocess.Popen, words: str) -> psutil.Process | None:
-    """The interpreter below a call with these words in its command line; not the shell that started it."""
+def working(process: subprocess.Popen, words: str, other: psutil.Process | None = None) -> psutil.Process | None:
+    """The interpreter below a call with these words in its command line; not the shell that started it, nor `other`."""
     for member in descendants(process):
+        if member == other:
+            continue
         try:
             line = member.cmdline()
         except psutil.Error:
@@ -129,6 +131,12 @@ def working(process: subprocess.Popen, words: str) -> psutil.Process | None:
         if line and "python" in os.path.basename(line[0]) and words in " ".join(line):
             return member
     return None
+
+
+def kill(process: psutil.Process) -> None:
+    """kill -9, unless it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
 
 
 def interrupt(process: subprocess.Popen) -> None:
@@ -145,7 +153,7 @@ def partial(found: dict[str, bytes], whole: dict[str, bytes], folder: Path) -> l
             wrong.append(name)
             if "/runs/" in name and name.endswith(".csv"):
                 try:
-                    read_rows(folder / name)
+                    read_rows(folder / name, GRID["settings"]["outer_loops"])
                     wrong.append(f"{name} is read")
                 except ResultsError:
                     pass

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 
 import pytest
-from harness import LIMIT, RUN, Faulty, interrupt, partial, stop, wait_for, working
+from harness import LIMIT, RUN, Faulty, interrupt, kill, partial, stop, wait_for, working
 from table import Outcomes
 
 pytestmark = pytest.mark.workflow
@@ -88,12 +90,12 @@ def fault(request, undisturbed, clone, outcomes):
     whole = undisturbed[1]
     outcomes.tried(*request.param)
 
-    def survived(*options: str):
+    def survived(*options: str, whole: dict[str, bytes] = whole, **more):
         assert partial(clone.results(), whole, clone.folder) == []
-        recovered(*options)
+        recovered(*options, whole=whole, **more)
 
-    def recovered(*options: str):
-        status, output = clone.call(*options)
+    def recovered(*options: str, whole: dict[str, bytes] = whole, **more):
+        status, output = clone.call(*options, **more)
         assert status == 0, output
         assert clone.results() == whole
         outcomes.survived(*request.param)
@@ -102,58 +104,110 @@ def fault(request, undisturbed, clone, outcomes):
     return survived
 
 
-def moment(undisturbed, seed: int) -> float:
-    """A random time within an undisturbed run, in seconds."""
-    return random.Random(seed).uniform(0, undisturbed[2])
+TRIES = 5
+"""Moments drawn for one fault: each but the last came too late to be one."""
+
+
+def strike(
+    clone: Faulty, seed: int, latest: float, fault: Callable[[subprocess.Popen, Callable[[], None]], bool], **more
+) -> None:
+    """Do a fault to a call (`more` is what it is given) at a random moment, other calls until it was in time.
+
+    `fault` is given the call, and a function that waits for a random time up to `latest` seconds; it returns whether it
+    came before the end of what it hits.
+    """
+    draws = random.Random(seed)
+    for _ in range(TRIES):
+        clone.reset()
+        if fault(clone.start(**more), lambda: time.sleep(draws.uniform(0, latest))):
+            return
+    pytest.fail(f"each of {TRIES} faults came too late")
+
+
+def kill_snakemake(process: subprocess.Popen, wait: Callable[[], None]) -> bool:
+    """The jobs that it started go on, as they do in a terminal, while the next call already runs."""
+    wait()
+    process.kill()
+    return process.wait() == -signal.SIGKILL
 
 
 @often(20, "kill -9 of snakemake", ordinary=2)
 def test_kill_of_snakemake(seed, undisturbed, clone, fault):
-    """The jobs that it started go on, as they do in a terminal, while the next call already runs."""
-    process = clone.start()
-    time.sleep(moment(undisturbed, seed))
-    process.kill()
-    process.wait()
+    strike(clone, seed, undisturbed[2], kill_snakemake)
     fault()
+
+
+@pytest.fixture(scope="session")
+def everything(undisturbed):
+    """The bytes of all that the first command makes of the grid, and how long that takes."""
+    clone = undisturbed[0]
+    clone.reset()
+    before = time.monotonic()
+    status, output = clone.call(targets=())
+    assert status == 0, output
+    return clone.results(), time.monotonic() - before
+
+
+@often(3, "kill -9 of snakemake, all targets")
+def test_kill_of_snakemake_at_work_on_everything(seed, everything, clone, fault):
+    whole, needed = everything
+    assert {"figures/index.html", "figures/mine/claims.csv", "figures/theory/theory.csv"} <= set(whole)
+    strike(clone, 800 + seed, needed, kill_snakemake, targets=())
+    fault(whole=whole, targets=())
 
 
 @often(5, "kill -9 of snakemake and all its jobs")
 def test_kill_of_everything(seed, undisturbed, clone, fault):
     """As a power cut ends it, but for what the disk keeps."""
-    process = clone.start()
-    time.sleep(moment(undisturbed, 100 + seed))
-    stop(process)
+
+    def killed(process, wait):
+        wait()
+        stop(process)
+        return process.returncode == -signal.SIGKILL
+
+    strike(clone, 100 + seed, undisturbed[2], killed)
     fault()
 
 
 @often(5, "kill -9 of a training job")
 def test_kill_of_a_training_job(seed, clone, fault):
-    process = clone.start()
-    job = wait_for(lambda: working(process, "lpi train"), process)
-    time.sleep(random.Random(200 + seed).uniform(0, 0.5))
-    job.kill()
-    status, output = clone.finish(process)
-    assert status != 0 or "lpi train" not in output  # a job may have ended before it was killed
+    def killed(process, wait):
+        job = wait_for(lambda: working(process, "lpi train"), process)
+        wait()
+        kill(job)
+        status, output = clone.finish(process)
+        assert status == 0 or "rule train" in output  # what fails is what was hit
+        return status != 0
+
+    strike(clone, 200 + seed, 0.5, killed)
     fault()
 
 
 @often(5, "kill -9 of a notebook's kernel")
 def test_kill_of_a_notebook_kernel(seed, clone, fault):
-    process = clone.start()
-    kernel = wait_for(lambda: working(process, "ipykernel_launcher"), process)
-    time.sleep(random.Random(300 + seed).uniform(0, 0.5))
-    kernel.kill()
-    status, output = clone.finish(process)
-    assert status == 0 or "the kernel d" in output  # died, or did not start
+    """One that dies before it answers is started again; one that dies at work ends the job."""
+
+    def killed(process, wait):
+        kernel = wait_for(lambda: working(process, "ipykernel_launcher"), process)
+        wait()
+        kill(kernel)
+        again = wait_for(lambda: working(process, "ipykernel_launcher", kernel), process)
+        status, output = clone.finish(process)
+        assert status == 0 or "the kernel died" in output
+        return status != 0 or again is not None
+
+    strike(clone, 300 + seed, 0.5, killed)
     fault()
 
 
 @often(5, "Ctrl-C")
 def test_interruption(seed, undisturbed, clone, fault):
-    process = clone.start()
-    time.sleep(moment(undisturbed, 400 + seed))
-    interrupt(process)
-    clone.finish(process)
+    def interrupted(process, wait):
+        wait()
+        interrupt(process)
+        return clone.finish(process)[0] != 0
+
+    strike(clone, 400 + seed, undisturbed[2], interrupted)
     fault()
 
 
@@ -221,12 +275,15 @@ def test_folder_that_cannot_be_written(seed, mount, clone, fault):
     fault()
 
 
-@often(3, "truncated CSV", MADE_AGAIN, ordinary=1)
+@often(4, "truncated CSV", MADE_AGAIN, ordinary=2)
 def test_table_cut_off(seed, undisturbed, finished, fault):
-    """The message names the file, and -R with its name trains it again."""
-    clone, whole = finished, undisturbed[1]
+    """The message names the file, and -R with its name trains it again; every other cut is at the end of a line."""
+    clone, whole = finished, undisturbed[1][f"{RUN}.csv"]
+    draws = random.Random(600 + seed)
+    ends = [place + 1 for place, byte in enumerate(whole[:-1]) if byte == ord("\n")]
+    cut = draws.choice(ends[1:]) if seed % 2 else draws.randrange(len(whole))  # at least one row is left
     path = clone.folder / f"{RUN}.csv"
-    path.write_bytes(path.read_bytes()[: random.Random(600 + seed).randrange(len(whole[f"{RUN}.csv"]))])
+    path.write_bytes(whole[:cut])
     status, output = clone.call()
     assert status != 0 and f"lpi aggregate: {RUN}.csv: " in output
     fault.recovered("-R", f"{RUN}.csv")
