@@ -118,7 +118,7 @@ CLAIMS: dict[str, Claim] = {
         "curves", evidence.rate_pairs, _eight,
     ),
     "rate_gap": Claim(
-        "6.2, Figure 1", "a larger κ leads to a lower convergence rate (by gap closed)", "greater", "optima",
+        "6.2, Figure 1", "a larger κ leads to a lower convergence rate (by the improvement reached)", "greater", "optima",
         evidence.closed_pairs, _eight,
     ),
     "unregularized_rises": Claim(

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED
-from lpi.claims.report import one_reading
+from lpi.claims.report import one_reading, unit
 from lpi.plotting import STYLE, WIDTH, render
 
 MARKS = {
@@ -93,13 +93,13 @@ def _draw(ax: Axes, parts: pd.DataFrame, name: str) -> None:
         ax.axvline(value, color="0.4", linestyle="--", linewidth=0.7, zorder=0)
     ax.set_yticks(range(len(parts)), [_label(row) for row in parts.to_dict("records")], fontsize=5.5)
     ax.set_ylim(len(parts) - 0.4, -0.6)
-    ax.set_xlabel(parts["unit"].iloc[0])
+    ax.set_xlabel(unit(parts["unit"].iloc[0]))
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_title("\n".join(_title(name)), fontsize=7)
 
 
 def _title(claim: str) -> list[str]:
-    return textwrap.wrap(CLAIMS[claim].says, 44)
+    return textwrap.wrap(CLAIMS[claim].says, 40)
 
 
 def _decorations(claims: list[str]) -> float:

@@ -143,7 +143,7 @@ def _statistic(parts: pd.DataFrame) -> str:
         return "–"
     place = [f"n = {row['agents']:g}"] + [f"τ = {row['tau']:g}"] * (not np.isnan(row["tau"])) + [row["part"]]
     bounds = f" [{row['low']:.3g}, {row['high']:.3g}]" if row["seeds"] else " (exact)"
-    return f"{row['statistic']:.3g}{bounds} {row['unit']} ({', '.join(place)})"
+    return f"{row['statistic']:.3g}{bounds} {unit(row['unit'])} ({', '.join(place)})"
 
 
 def _remedy(verdict: str, seeds: float, parts: pd.DataFrame) -> str:
@@ -160,3 +160,8 @@ def _remedy(verdict: str, seeds: float, parts: pd.DataFrame) -> str:
 
 def _cell(row) -> str:
     return "–" if row is None else f"{row.verdict} ({row.supported}/{row.parts})"
+
+
+def unit(value: str) -> str:
+    """The unit of a statistic in words; the tables' "gap" is the possible improvement, J* less J of the uniform policy."""
+    return value.replace("share of gap", "share of the possible improvement")

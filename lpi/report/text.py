@@ -8,6 +8,7 @@ from typing import Any, cast
 import pandas as pd
 
 from lpi.claims import CLAIMS, CONTRADICTED, INVISIBLE, SUPPORTED, UNRESOLVED, UNTESTED, VERDICTS, overall
+from lpi.claims import report as claims_report
 from lpi.claims.amendments import AMENDMENTS, changed
 from lpi.claims.evidence import RELEVANT
 from lpi.claims.report import weakest
@@ -145,8 +146,8 @@ def _statistic(row: Mapping[str, Any]) -> str:
 
 
 def unit(value: Any) -> str:
-    """The unit of a statistic; the tables' "gap" is the possible improvement."""
-    return word(value).replace("share of gap", "share of the possible improvement")
+    """The unit of a statistic in the cell of a table."""
+    return claims_report.unit(word(value))
 
 
 def conclusion(published: Published) -> str:
