@@ -374,5 +374,5 @@ def test_the_figures(report):
     assert len(explanations.axes) == 6 and len(figure7.axes) == 6
     arrows = [line for line in figure7.axes[0].get_lines() if line.get_marker() == "^"]
     assert sum(len(line.get_xdata()) for line in arrows) == 8  # as printed reaches neither share for any kappa
-    with pytest.raises(ResultsError, match="levels.csv: cannot be read"):
+    with pytest.raises(ResultsError, match="levels.csv: no such file"):
         studies_plot.read(report / "nothing")
