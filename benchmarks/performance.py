@@ -157,9 +157,7 @@ def joining() -> list[tuple]:
 
 def batches() -> list[tuple]:
     text = ", ".join(f"{row['seeds_per_job']}: {row['cpu_s']} s" for row in read("batches"))
-    return [
-        ("`seeds_per_job`: CPU time of 80 runs at n = 5", "default by measurement", text, COMMANDS["batches"], "–")
-    ]
+    return [("`seeds_per_job`: CPU time of 80 runs at n = 5", "default by measurement", text, COMMANDS["batches"], "–")]
 
 
 def batch_table() -> str:
