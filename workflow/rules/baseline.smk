@@ -63,6 +63,7 @@ rule baseline_result:
 rule baseline_report:
     input:
         package="<results>/package/baseline_report.txt",
+        first_run="lpi/baselines/first_run.csv",
         chosen="<results>/baseline/chosen.json",
         screen=expand("<results>/baseline/screen_kappa{kappa}.csv", kappa=BASELINE_KAPPAS),
         result=expand("<results>/baseline/result_kappa{kappa}.csv", kappa=BASELINE_KAPPAS),
