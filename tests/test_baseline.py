@@ -9,7 +9,7 @@ import pytest
 
 import lpi
 import lpi.config
-from lpi.baselines import compare, design
+from lpi.baselines import compare, design, report
 
 
 def made_up(algorithm, step, kappa, seed, closed):
@@ -20,43 +20,72 @@ def made_up(algorithm, step, kappa, seed, closed):
 
 
 def table(part, chosen=None, closed=lambda algorithm, step, kappa, seed: 0.5):
-    runs = [(*run, k, seed) for run in design.tried(part, chosen) for k in design.KAPPAS for seed in design.PARTS[part]]
+    runs = [
+        (*run, k, seed) for k in design.KAPPAS for run in design.tried(part, k, chosen) for seed in design.PARTS[part]
+    ]
     return pd.DataFrame([row for run in runs for row in made_up(*run, closed(*run))])
 
 
-CHOSEN = {"lpi": 1.0, "centred": 10.0, "plain": 0.1}
+ONE = {"lpi": 1.0, "centred": 10.0, "plain": 0.1}
+CHOSEN = {"one": ONE, "0": {**ONE, "lpi": 0.05}, "1": ONE, "2": {**ONE, "centred": 100.0}, "3": ONE}
 
 
 def test_the_seeds_of_the_choice_are_not_those_of_the_result():
     assert not set(design.SCREENING) & set(design.SEEDS)
     assert design.PAPER_STEP in design.ALGORITHMS["lpi"].steps
     assert len({len(entry.steps) for entry in design.ALGORITHMS.values()}) == 1  # the same effort for each
+    assert all(list(entry.steps) == sorted(set(entry.steps)) for entry in design.ALGORITHMS.values())
 
 
 def test_the_step_with_the_largest_mean_at_the_end_is_chosen():
     def closed(algorithm, step, kappa, seed):
-        """The chosen step is the best on average, though not on one of the seeds."""
-        return 0.1 * kappa + (0.5 + 0.4 * (seed - 1000) if step == CHOSEN[algorithm] else 0.6)
+        """The step for all is the best on average, though not at every kappa."""
+        there = 0.9 * (step == CHOSEN[str(kappa)][algorithm] != ONE[algorithm])
+        return 0.1 * kappa + max(there, 0.7 if step == ONE[algorithm] else 0.1)
 
     assert compare.choose(table("screen", closed=closed)) == CHOSEN
-    assert compare.choose(table("screen")) == {name: entry.steps[0] for name, entry in design.ALGORITHMS.items()}
+    lowest = {name: entry.steps[0] for name, entry in design.ALGORITHMS.items()}
+    assert set(map(str, compare.choose(table("screen")).values())) == {str(lowest)}
+
+
+def test_a_step_that_several_choices_come_to_is_run_once():
+    assert design.tried("result", 0, CHOSEN) == [("lpi", 0.05), ("lpi", 1.0), ("centred", 10.0), ("plain", 0.1)]
+    assert design.tried("result", 2, CHOSEN)[2:4] == [("centred", 10.0), ("centred", 100.0)]
 
 
 def test_text_and_figure_are_made_from_the_rows(tmp_path):
-    result = table("result", CHOSEN, lambda algorithm, step, kappa, seed: 0.25 + 0.125 * kappa + 0.01 * seed)
-    files = {"screen": table("screen"), "result": result}
+    def closed(algorithm, step, kappa, seed):
+        return 0.25 + 0.125 * kappa + 0.01 * seed + 0.1 * (step == 100.0)
+
+    files = {"screen": table("screen"), "result": table("result", CHOSEN, closed)}
     for name, rows in files.items():
         rows.to_csv(tmp_path / f"{name}.csv", index=False)
     (tmp_path / "chosen.json").write_text(json.dumps(CHOSEN), encoding="utf-8")
     parts = [f"--{name}={tmp_path / name}.csv" for name in files]
-    compare.main(["report", *parts, "--chosen", str(tmp_path / "chosen.json"), "--folder", str(tmp_path)])
+    report.main([*parts, "--chosen", str(tmp_path / "chosen.json"), "--folder", str(tmp_path)])
     words = (tmp_path / "baseline.md").read_text(encoding="utf-8")
-    assert words.count("| 0.270 (0.250 to 0.290) | 0.395 (0.375 to 0.415) | 0.520") == 4
-    assert "κ = 2: 0.500 (step 0.05)" in words  # all alike
-    assert "localized actor-critic: 0.1 out of 0.1, 1, 10, 100 (at the end of its grid)" in words
+    middle = " | 0.295 (0.273 to 0.317) | 0.420 (0.398 to 0.442) | 0.545"
+    assert words.count(middle) == 4  # LPI with two choices, the actor-critic's one for all κ
+    assert "| LPI | the paper's: 0.05" + middle in words
+    assert "| localized actor-critic, centred | one for all κ: 10" + middle in words
+    assert "0.645 (0.623 to 0.667), step 100 |" in words
     written = pd.read_csv(tmp_path / "baseline.csv")
-    assert len(written) == 12 and set(written["seeds"]) == {5}
+    assert len(written) == 7 * len(design.KAPPAS) and set(written["seeds"]) == {len(design.SEEDS)}
     assert (tmp_path / "baseline.png").stat().st_size + (tmp_path / "baseline.pdf").stat().st_size < 300_000
+
+
+def test_a_choice_at_an_end_of_its_grid_is_named():
+    lines = report.edges(CHOSEN)
+    assert lines[0].endswith("beyond: for all κ (1), for κ = 1 (1), for κ = 2 (1), for κ = 3 (1).")
+    assert [line.endswith("; none at an end.") for line in lines] == [False, True, True]
+
+
+def test_the_first_run_is_told_from_its_table():
+    words, first = report.first_run(), pd.read_csv(design.FIRST_RUN)
+    assert "The step of LPI lay at an end" in words
+    assert all(
+        f"{closed:.3f} at κ = {kappa}" in words for closed, kappa in zip(first["closed"], first["kappa"], strict=True)
+    )
 
 
 @pytest.mark.parametrize("part", design.PARTS)
@@ -68,7 +97,7 @@ def test_runs_are_measured_on_the_gap(monkeypatch, part):
 
     monkeypatch.setattr(compare, "settings_of", made)
     found = pd.DataFrame(compare.rows(part, 1, CHOSEN))
-    assert len(found) == 3 * len(design.tried(part, CHOSEN)) * len(design.PARTS[part])
+    assert len(found) == 3 * len(design.tried(part, 1, CHOSEN)) * len(design.PARTS[part])
     mdp = compare.model(made(1))
     best = lpi.exact.optimum(mdp, 0.05).regularized
     assert (found[found["outer_loop"] == 0]["closed"] == 0).all() and (found["closed"] < 1).all()

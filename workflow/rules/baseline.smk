@@ -62,7 +62,8 @@ rule baseline_result:
 
 rule baseline_report:
     input:
-        package="<results>/package/baseline_run.txt",
+        package="<results>/package/baseline_report.txt",
+        first_run="lpi/baselines/first_run.csv",
         chosen="<results>/baseline/chosen.json",
         screen=expand("<results>/baseline/screen_kappa{kappa}.csv", kappa=BASELINE_KAPPAS),
         result=expand("<results>/baseline/result_kappa{kappa}.csv", kappa=BASELINE_KAPPAS),
@@ -81,7 +82,7 @@ rule baseline_report:
     message:
         "Compare both algorithms"
     shell:
-        "python -m lpi.baselines.compare report --screen {input.screen:q} --result {input.result:q}"
+        "python -m lpi.baselines.report --screen {input.screen:q} --result {input.result:q}"
         " --chosen {input.chosen:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 

@@ -53,8 +53,9 @@ COMMANDS = {
     ],
     "baseline_run": [
         *["baselines.compare", "baselines.actor_critic", "algorithm", "solvers.joint_values", "exact"],
-        *["spreading", "plotting", "studies.run"],
+        *["spreading", "studies.run"],
     ],
+    "baseline_report": ["baselines.report", "plotting"],
     "studies_report": ["studies.results", "studies.text"],
     "studies_notebook": ["cli", "notebook", "studies.plot"],
     "multiverse_train": [
