@@ -147,12 +147,12 @@ def save(figure: Figure, prefix: str | os.PathLike) -> None:
         atomic_write(f"{os.fspath(prefix)}.{kind}", render(figure, kind))
 
 
-def render(figure: Figure, kind: str) -> bytes:
+def render(figure: Figure, kind: str, dpi: int = RESOLUTION) -> bytes:
     """The figure as the bytes of a "pdf" or "png" file, without the date and the program that made it."""
     metadata = {"pdf": {"CreationDate": None, "Creator": None, "Producer": None}, "png": {"Software": None}}
     buffer = io.BytesIO()
     with matplotlib.style.context(STYLE):
-        figure.savefig(buffer, format=kind, dpi=RESOLUTION, metadata=metadata[kind])
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata[kind])
     return buffer.getvalue()
 
 

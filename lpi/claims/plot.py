@@ -27,6 +27,8 @@ MARKS = {
 COLUMNS = 2
 ROW = 0.13
 """Height of a part in inches."""
+SHOWN = 150
+"""Dots per inch in the notebook, which shows 120: the figure is long, and a notebook and its page both hold it."""
 
 
 def forest(table: pd.DataFrame) -> Figure:
@@ -72,7 +74,7 @@ def show(figure: Figure):
     from IPython.display import Image
 
     text = f"Statistics of the claims with intervals. {figure.get_supxlabel()}."
-    return Image(render(figure, "png"), format="png", width=round(figure.get_figwidth() * 120), alt=text)
+    return Image(render(figure, "png", SHOWN), format="png", width=round(figure.get_figwidth() * 120), alt=text)
 
 
 def _nothing(reading: str) -> Figure:
