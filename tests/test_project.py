@@ -91,6 +91,7 @@ def test_package_files_follow_imports():
         "multiverse/__init__",
         "multiverse/cli",
         "network",
+        "own_files",
         "policy",
         "readings",
         "results",
