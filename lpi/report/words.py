@@ -34,7 +34,7 @@ CHECKS = {
     "faults": ".venv/bin/python -m pytest tests/faults --faults",
     "coverage": ".venv/bin/python tests/quality/covered.py",
     "mutants": ".venv/bin/python tests/quality/mutation.py",
-    "site": ".venv/bin/python -m sphinx -W --keep-going -q docs docs/_build",
+    "site": ".venv/bin/python -m sphinx -W -E --keep-going -q docs docs/_build",
 }
 """How the package is checked."""
 
