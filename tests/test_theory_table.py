@@ -93,5 +93,5 @@ def test_another_file_is_no_theory_table(tmp_path):
     path.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(ResultsError, match=r"other.csv: columns \['a', 'b'\] are not allowed"):
         theory_report.read(path)
-    with pytest.raises(ResultsError, match="not a theory table"):
+    with pytest.raises(ResultsError, match="missing.csv: no such file"):
         theory_report.read(tmp_path / "missing.csv")
