@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 
+import numpy as np
+import older_processor
 import pytest
 
 from lpi import cli
 from lpi.results import ResultsError
 from lpi.theory import report as theory_report
+from lpi.theory import verification
 from lpi.theory.table import Row
 
 QUICK = ["--mdps", "3", "--agents", "3"]
@@ -31,6 +37,26 @@ def test_the_same_command_gives_the_same_bytes(written, tmp_path):
     again = tmp_path / "again.csv"
     assert cli.main(["theory", "--output", str(again), *QUICK]) == 0
     assert again.read_bytes() == written.read_bytes()
+
+
+def test_an_older_processor_gives_the_same_bytes(written, tmp_path):
+    again, command = tmp_path / "again.csv", [sys.executable, "-m", "lpi", "theory", *QUICK, "--output"]
+    environment = {
+        **os.environ,
+        **older_processor.SETTINGS,
+        "OPENBLAS_NUM_THREADS": "1",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    subprocess.run([*command, again], env=environment, check=True)
+    assert again.read_bytes() == written.read_bytes()
+
+
+def test_digits_that_hang_on_the_processor_are_dropped():
+    values, more = np.array([40.0, 1.0]), np.array([0.0, 3e-8])
+    assert verification.difference(values + more, values * (1 + 1e-15)) == pytest.approx(more, abs=1e-12)
+    assert str(verification.difference(values + more, values)[1]) == "3e-08"
+    assert verification.difference(values * (1 + 2e-15), values).tolist() == [0, 0]
+    assert verification.difference(np.zeros(2), np.zeros(2)).tolist() == [0, 0]
 
 
 def test_all_parts_and_both_conventions(written):

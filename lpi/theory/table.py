@@ -16,6 +16,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,8 @@ JOINT_AGENTS = 4
 AGENTS = (4, 8, 15)
 """Agents whose hypotheses are looked at unless a number is asked for."""
 MDPS = 200
+DIGITS = 9
+"""Of numbers in the table."""
 CONVENTIONS = (("failure", "failure"), ("success", "success"))
 """What p1 and p2 mean, unless the meanings are asked for."""
 STAR_GAMMA, STAR_MU, STAR_LEAVES = 0.3, 0.01, (1, 2, 3, 5, 7, 8)
@@ -131,7 +134,7 @@ def build(
 
 
 def write(path: str | os.PathLike, rows: Iterable[Row]) -> None:
-    """As CSV, whole or not at all; numbers to 9 digits, nothing where there is none."""
+    """As CSV, whole or not at all; numbers to `DIGITS` digits, nothing where there is none."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(Row._fields)
@@ -266,14 +269,20 @@ def _worst(part: str, checks: Sequence[Check], setting: str, agents: int | None,
     note = "; ".join(text for text in (more, NOTES.get((worst.statement, worst.form), "")) if text)
     return Row(
         part, worst.statement, PLACES[worst.statement], worst.quantity, worst.form, setting, agents, tau, met,
-        worst.bound, worst.measured, worst.bound - worst.measured, worst.trivial, len(checks),
+        worst.bound, worst.measured, _slack(worst), worst.trivial, len(checks),
         sum(check.violated for check in checks), vacuous, len(checks) - vacuous, note,
     )  # fmt: skip
 
 
 def _share(check: Check) -> float:
     share = check.measured / (check.bound + verification.ABSOLUTE)
-    return -1.0 if math.isnan(share) else share
+    return -1.0 if math.isnan(share) else round(share, DIGITS)  # of equal ones the first, whatever the processor
+
+
+def _slack(check: Check) -> float:
+    """bound - measured as the table shows them: the digits beyond depend on the processor."""
+    bound, measured = (Decimal(_text(float(number)) or "nan") for number in (check.bound, check.measured))
+    return float(bound - measured) if measured.is_finite() else math.nan
 
 
 def _hypothesis_row(found: Hypothesis, setting: str, agents: int, tau: float) -> Row:
@@ -288,4 +297,4 @@ def _hypothesis_row(found: Hypothesis, setting: str, agents: int, tau: float) ->
 def _text(value) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)

@@ -28,6 +28,8 @@ from lpi.theory.dense import DenseModel, JointPolicy, LocalValues, softmax, unif
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
 """Rounding that a measured value may exceed its bound by."""
+SIGNIFICANT = 1e-12
+"""Differences of values are rounded to this part of the values: the digits below depend on the processor and its LAPACK."""
 TINY = 1e-7
 """Distances to V* below this are left out of Theorem 6 (c): both sides are rounding there."""
 
@@ -81,11 +83,18 @@ class Problem(NamedTuple):
         return bounds.largest_value(self.r_bar, self.mdp.gamma, tau, self.mdp.agents, self.actions)
 
 
+def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """one - other for arrays of one shape, rounded to a decimal near `SIGNIFICANT` of the largest entry of either."""
+    largest = max(float(np.abs(one).max()), float(np.abs(other).max()))
+    decimals = -math.ceil(math.log10(SIGNIFICANT * largest)) if largest > 0 else 0
+    return np.round(one - other, decimals)
+
+
 def proposition_1(problem: Problem, rng: np.random.Generator, tau: float) -> Check:
     """T contracts by gamma; tau large enough for a unique maximiser."""
     one, other = rng.normal(size=(2, problem.mdp.joint_states)) * 3
     found = [problem.model.bellman(values, tau)[0] for values in (one, other)]
-    distance, bound = np.abs(found[0] - found[1]).max(), problem.mdp.gamma * np.abs(one - other).max()
+    distance, bound = np.abs(difference(*found)).max(), problem.mdp.gamma * np.abs(one - other).max()
     return Check("Proposition 1", "||T V - T V'||", "printed", bound, float(distance), math.nan)
 
 
@@ -113,7 +122,7 @@ def lemma_7(problem: Problem, tau: float, one: JointPolicy, other: JointPolicy) 
     variation = sum(float(theory.total_variation(a, b).max()) for a, b in zip(one, other, strict=True))
     sigma = max(theory.regularity(one), theory.regularity(other))
     nu_q = theory.decay(mdp, theory.q_influence(mdp, there.q), problem.mu)
-    measured = float(np.abs(here.v.mean(axis=0) - there.v.mean(axis=0)).max())
+    measured = float(np.abs(difference(here.v.mean(axis=0), there.v.mean(axis=0))).max())
     bound = bounds.lemma_7(mdp.gamma, tau, mdp.agents, sigma, nu_q, variation)
     return Check("Lemma 7", "||V - V'||", "printed", bound, measured, problem.largest_value(tau))
 
@@ -241,7 +250,7 @@ def theorem_6(problem: Problem, tau: float, trail: Trail, form: str) -> list[Che
 def convergence(problem: Problem, trail: Trail, form: str) -> list[Check]:
     """Theorem 6 (c) along Algorithm 3 from any policy, at the iterate that is closest to its bound."""
     last = trail[-1][1].v.mean(axis=0)
-    errors = [float(np.abs(values.v.mean(axis=0) - last).max()) for _, values in trail]
+    errors = [float(np.abs(difference(values.v.mean(axis=0), last)).max()) for _, values in trail]
     steps = [(problem.mdp.gamma**m * errors[0], error) for m, error in enumerate(errors) if m and error > TINY]
     bound, error = max(steps, key=lambda step: step[1] / step[0], default=(math.nan, math.nan))
     checks = [Check("Theorem 6", "(c) ||V - V*|| of the iterates", form, bound, error, errors[0])]
@@ -256,10 +265,10 @@ def theorem_1(problem: Problem, tau: float, trail: Trail, form: str) -> list[Che
     checks = []
     for kappa in range(int(theory.distances(mdp).max())):
         truncated = theory.truncate_policy(mdp, policy, kappa)
-        loss = model.rho @ (best.v - model.evaluate(truncated, tau).v).mean(axis=0)
+        loss = _loss(problem, best.v, model.evaluate(truncated, tau).v)
         bound = bounds.theorem_1(problem.r_bar, mdp.gamma, mu, kappa, form)
         trivial = bounds.largest_gap(problem.r_bar, mdp.gamma)
-        checks.append(Check("Theorem 1", "J(zeta*) - J(truncated zeta*)", form, bound, float(loss), trivial))
+        checks.append(Check("Theorem 1", "J(zeta*) - J(truncated zeta*)", form, bound, loss, trivial))
     return checks
 
 
@@ -267,10 +276,10 @@ def uniform_loss(problem: Problem, tau: float, trail: Trail, form: str) -> Check
     """What the uniform policy, which sees nothing, loses: against Theorem 1's bound at the diameter, its smallest."""
     mdp, model = problem.mdp, problem.model
     mu = constants(problem, "Theorem 1", tau, form).mu
-    loss = model.rho @ (trail[-1][1].v - model.evaluate(uniform_policy(mdp), tau).v).mean(axis=0)
+    loss = _loss(problem, trail[-1][1].v, model.evaluate(uniform_policy(mdp), tau).v)
     bound = bounds.theorem_1(problem.r_bar, mdp.gamma, mu, int(theory.distances(mdp).max()), form)
     trivial = bounds.largest_gap(problem.r_bar, mdp.gamma)
-    return Check("Theorem 1", "J(zeta*) - J(uniform), same bound", form, bound, float(loss), trivial)
+    return Check("Theorem 1", "J(zeta*) - J(uniform), same bound", form, bound, loss, trivial)
 
 
 def theorem_2(problem: Problem, rng: np.random.Generator, form: str, loops: int = 3) -> list[Check]:
@@ -288,7 +297,7 @@ def theorem_2(problem: Problem, rng: np.random.Generator, form: str, loops: int 
     trail = model.policy_iteration(tau, uniform_policy(mdp))
     best, policy = trail[-1][1].v.mean(axis=0), uniform_policy(mdp)
     values = model.evaluate(policy, tau)
-    start, epsilon = float(np.abs(values.v.mean(axis=0) - best).max()), c_pe / (beta + 1) ** mu
+    start, epsilon = float(np.abs(difference(values.v.mean(axis=0), best)).max()), c_pe / (beta + 1) ** mu
     allowed = bounds.improvement_error(nu_q, mu, kappa, c_pe)
     checks = []
     for m in range(1, loops + 1):
@@ -306,12 +315,18 @@ def theorem_2(problem: Problem, rng: np.random.Generator, form: str, loops: int 
         trivial, largest = bounds.largest_gap(problem.r_bar, gamma), problem.largest_value(tau)
         checks += [
             Check("Lemma 8", "TV to the exact improvement", form, allowed, variation, 1.0),
-            Check("Lemma 8", "T V - V of the next policy", form, 3 * nu_q / (1 - gamma) * allowed, float((wanted - v).max()), trivial),
+            Check("Lemma 8", "T V - V of the next policy", form, 3 * nu_q / (1 - gamma) * allowed, float(difference(wanted, v).max()), trivial),
             Check("Lemma 8", "regularity of the next policy", form, found.sigma, theory.regularity(policy), math.nan),
             Check("Lemma 8", "decay of the next Z^Q", form, nu_q, decay, (problem.r_bar + gamma * largest) * problem.weight),
-            Check("Theorem 2", "J(zeta*) - J(zeta^M)", form, gap, float(model.rho @ (best - v)), trivial),
+            Check("Theorem 2", "J(zeta*) - J(zeta^M)", form, gap, _loss(problem, best, v), trivial),
         ]  # fmt: skip
     return checks
+
+
+def _loss(problem: Problem, better: np.ndarray, v: np.ndarray) -> float:
+    """J of values V, or of every agent's V_i, less that of others."""
+    one, other = (np.array((problem.model.rho * np.atleast_2d(values).mean(axis=0)).sum()) for values in (better, v))
+    return float(difference(one, other))
 
 
 def local_improvement(problem: Problem, estimates, tau: float, kappa: int, updates: int) -> list[np.ndarray]:

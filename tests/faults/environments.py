@@ -1,5 +1,7 @@
 """Two fresh clones, a virtual environment made in each, the quick configuration run in both, their results compared.
 
+The second run has other cores, and computes as an older processor would (`tests/older_processor.py`).
+
 `python tests/faults/environments.py FOLDER` writes how many files of each kind have the same bytes into
 tests/faults/environments.csv, and names each one that differs; its exit status is 1 if a table or figure does.  FOLDER
 must not exist.  The clones are of the last commit.
@@ -8,6 +10,7 @@ must not exist.  The clones are of the last commit.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +19,10 @@ from pathlib import Path
 from table import COMPARED, write
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests"))
+
+import older_processor  # noqa: E402
+
 COLUMNS = ("kind", "files", "same")
 CLONES = ("one", "another one")
 KINDS = (".csv", ".npz", ".pdf", ".png")
@@ -31,11 +38,12 @@ def prepare(folder: Path) -> None:
     subprocess.run(install, cwd=folder, check=True)
 
 
-def run(folder: Path, cores: int) -> dict[str, bytes]:
-    """Results of the quick configuration by name."""
+def run(folder: Path, cores: int, environment: dict[str, str]) -> dict[str, bytes]:
+    """Results of the quick configuration by name; environment variables besides those of this process."""
     command = [".venv/bin/snakemake", "--cores", str(cores), "--configfile", "config/quick.yaml"]
     with (folder / "output").open("w") as output:
-        subprocess.run(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=True)
+        given = {**os.environ, **environment}
+        subprocess.run(command, cwd=folder, env=given, stdout=output, stderr=subprocess.STDOUT, check=True)
     return {name: (folder / name).read_bytes() for name in files(folder)}
 
 
@@ -61,7 +69,8 @@ def main() -> int:
     chosen.folder.mkdir(parents=True)
     for name in CLONES:
         prepare(chosen.folder / name)
-    one, other = (run(chosen.folder / name, cores) for name, cores in zip(CLONES, chosen.cores, strict=True))
+    settings = zip(CLONES, chosen.cores, ({}, older_processor.SETTINGS), strict=True)
+    one, other = (run(chosen.folder / name, cores, environment) for name, cores, environment in settings)
     rows, differing = compare(one, other)
     write(COMPARED, COLUMNS, rows)
     print(
