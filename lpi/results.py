@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -122,12 +123,23 @@ def read_lines(path: str | os.PathLike, columns: Mapping[str, Column]) -> list[l
     return lines
 
 
-def read_curves(path: str | os.PathLike) -> pandas.DataFrame:
-    """The checked rows of a curves file as a DataFrame; raises as `read_rows` does."""
+def read_curves(path: str | os.PathLike, partial: bool = False) -> pandas.DataFrame:
+    """The checked rows of a curves file as a DataFrame.
+
+    Args:
+        path: the file.
+        partial: whether it may lack runs of its grid.
+
+    Raises:
+        ResultsError: as `read_rows`; or, unless partial, some panel (n, tau) lacks a kappa or a seed that another has,
+            as in a file that is cut between two runs.
+    """
     import pandas
 
     must_exist(path, "snakemake --cores 2")
     rows = read_rows(path)
+    if not partial:
+        _check_grid({run_of(row) for row in rows}, path)
     kinds = {"str": "str", "int": "int64", "float": "float64"}
     return pandas.DataFrame(rows, columns=list(COLUMNS)).astype({name: kinds[c.kind] for name, c in COLUMNS.items()})
 
@@ -259,6 +271,15 @@ def _check_runs(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> N
         if missing or min(seen) < 0:
             what = f"loop {missing[0]} is missing" if missing else f"loop {min(seen)} is not allowed; 0 or more"
             raise ResultsError(f"{path}: column outer_loop: {what} in the run {_describe(run)}")
+
+
+def _check_grid(runs: set[tuple], path: str | os.PathLike) -> None:
+    """Every reading and panel has a run for each kappa and each seed of the file."""
+    panels = sorted({run[:3] for run in runs})
+    kappas, seeds = (sorted({run[at] for run in runs}) for at in (3, 4))
+    for panel, kappa, seed in itertools.product(panels, kappas, seeds):
+        if (run := (*panel, kappa, seed)) not in runs:
+            raise ResultsError(f"{path}: no run for {_describe(run)}; one, as for the other kappas, seeds and panels")
 
 
 def _describe(run: tuple) -> str:

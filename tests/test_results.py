@@ -141,6 +141,17 @@ def test_truncated_run_is_refused_beside_longer_ones(tmp_path):
         results.read_curves(path)
 
 
+def test_a_file_cut_between_two_runs_is_refused(tmp_path):
+    path = curves.grid(tmp_path / "curves.csv", agents=(5, 8), kappas=(0, 1), seeds=2, loops=2)
+    whole = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(whole[: 1 + 7 * 3]))
+    with pytest.raises(ResultsError, match=r"no run for reading working, agents 8, tau 0\.05, kappa 1, seed 1; one"):
+        results.read_curves(path)
+    assert len(results.read_curves(path, partial=True)) == 7 * 3
+    path.write_text("".join(whole[: 1 + 4 * 3]))  # a whole panel less: the figure that shows it is what says so
+    assert set(results.read_curves(path)["agents"]) == {5}
+
+
 def test_aggregate_sorts_numbers_as_numbers_whatever_the_order_of_files(tmp_path):
     keys = [(10, 0.1, 0, 0), (8, 0.02, 1, 2), (8, 0.02, 1, 10), (8, 0.1, 0, 0), (8, 0.02, 0, 3)]
     paths = [
