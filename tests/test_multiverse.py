@@ -370,6 +370,10 @@ def test_texts_count_what_the_tables_hold(shipped):
     assert "768 at n = 5, 64 at n = 8" in both and both.endswith("| planted | 50 / 100 | 50 / 0 |")
     words = multiverse_text.flips(multiverse_effects.effects(table, shipped, 5), 5)
     assert "| planted | supported | `p1_means` = success: +1.00\u00a0[+1.00,\u00a0+1.00] | – |" in words
+    row = multiverse_effects.effects(table, shipped, 5).query("clear and outcome == 'supported'")
+    many = pd.concat([row.assign(value=text, effect=size) for text, size in (("a", 0.1), ("b", -0.9), ("c", 0.5))])
+    words = multiverse_text.flips(many, 5)
+    assert words.index("`p1_means` = b: −0.90") < words.index("= c: +0.50") < words.index("= a: +0.10")
     flat = multiverse_effects.effects(planted(shipped, 5, lambda at: 1.0, noise=0.0), shipped, 5)
     assert multiverse_text.flips(flat, 5, str.upper).endswith("No choice and no pair clearly changes: PLANTED.")
     empty = flat.iloc[:0].astype({"clear": object})

@@ -239,19 +239,25 @@ def test_theorems_and_their_failures(folder):
     rows = [
         ("family", "Lemma 9", "Z", "printed", "200 MDPs", "yes", 0.0, 0.1, 60, 57, 0),
         ("family", "Lemma 9", "Z", "corrected", "200 MDPs", "yes", 1.0, 0.1, 60, 0, 0),
-        ("family", "Theorem 1", "J", "printed", "200 MDPs", "yes", 1.0, 0.1, 60, 0, 60),
+        ("family", "Theorem 1", "J", "printed", "200 MDPs", "yes", 1.0, 0.004, 60, 0, 60),
         ("hypothesis", "Theorem 1", "gamma", "printed", "p1: failure", "no", 0.8, 0.95, 1, 0, 0),
     ]
+    rows = [(*row, "a note" if row[0] == "hypothesis" else "") for row in rows]
     pd.DataFrame(rows, columns=list(report_tables.THEORY_COLUMNS)).to_csv(folder / "theory/theory.csv", index=False)
     published = report_tables.load(folder)
     assert "Of 2 statements" in report_beyond.theory_sentence(published)
-    assert "1 hold as printed and 1 fails (Lemma 9)" in report_beyond.theory_sentence(published)
+    assert "1 is broken as printed (Lemma 9), and 1 held in every case tried." in report_beyond.theory_sentence(
+        published
+    )
+    assert "the most that was reached is 0.4 % of that of Theorem 1." in report_beyond.theory_sentence(published)
     assert report_beyond.theory_sentence(published).endswith(
         " For Theorem 1 only cases were tried in which the bound exceeds what holds trivially."
     )
     assert "(Lemma 9) hold in every case" in report_beyond.theory_corrected(published)
     assert "57 of 60" in report_beyond.theory_broken(published)
-    assert "| gamma | 0.8 | 0.95 |" in report_beyond.theory_missed(published)
+    missed = report_beyond.theory_missed(published)
+    assert "| gamma | 0.8 | 0.95 | a note |" in missed
+    assert "`working`: inner loop starts from the uniform policy" in missed and "one trajectory" in missed
 
 
 def test_times_and_sizes(tmp_path, folder):

@@ -64,9 +64,8 @@ def shares(verdicts: pd.DataFrame, name: Callable[[str], str] = str) -> str:
 def flips(effects: pd.DataFrame, agents: int, name: Callable[[str], str] = str) -> str:
     """Table: the choices and pairs that clearly change how often each claim is supported, and how often contradicted."""
     table = effects[(effects["agents"] == agents) & effects["outcome"].isin(FLIPPED)]
-    clear = table[
-        table["clear"].astype(bool)
-    ]  # a table without rows has no type.sort_values("effect", key=abs, ascending=False, kind="stable")
+    clear = table[table["clear"].astype(bool)]  # a table without rows has no type
+    clear = clear.sort_values("effect", key=abs, ascending=False, kind="stable")
     lines, none = ["| Claim | share that is | choices | pairs of choices |", "|---|---|---|---|"], []
     for claim in dict.fromkeys(table["claim"]):
         rows = clear[clear["claim"] == claim]

@@ -10,18 +10,28 @@ import pandas as pd
 
 from lpi.claims import CONTRADICTED, SUPPORTED, UNAFFECTED, UNRESOLVED, equivalence
 from lpi.claims.intervals import LEVEL, equivalence_level, family, quantile, student_of
+from lpi.config import SETTINGS, resolve
 from lpi.multiverse import text as multiverse
 from lpi.report import coverage
 from lpi.report.tables import Published
 from lpi.report.words import amount, interval, linked, not_run, number, percent, word
+from lpi.summary import percent as share_of
+from lpi.theory.hypotheses import of_training
 
 ORDER = ("Proposition", "Lemma", "Theorem")
 """Kinds of statements as they are listed."""
+FAR = 0.01
+"""Share of a theorem's bound below which it is said that no case came near."""
 MOST_COMPARISONS = 4
 """Comparisons of a study that are all shown; of more, the one with the largest difference."""
 NOT_MEASURED = "*Not measured yet: `.venv/bin/python -m lpi.report --coverage`.*"
 ELSEWHERE = {"default_values": "defaults"}
 """Claims that a study tests and the runs of the readings do not."""
+BOUNDED = {
+    "default_values": "Theorem 2's bound, where s^default does not occur, is not touched by that: here policies that were "
+    "learned from a number of samples, outside the theorem's hypotheses, are compared.",
+}
+"""What such a verdict does not say."""
 
 
 def theory_sentence(published: Published) -> str:
@@ -34,15 +44,27 @@ def theory_sentence(published: Published) -> str:
     empty = [name for name in held if cases["vacuous"][name] == cases["cases"][name]]
     return (
         f"Of {len(held) + len(broken)} statements of the paper that were held against numbers, inside their hypotheses, "
-        f"{len(held)} hold as printed and {len(broken)} {'fails' if len(broken) == 1 else 'fail'}"
+        f"{len(broken)} {'is' if len(broken) == 1 else 'are'} broken as printed"
         + (f" ({', '.join(broken)})" if broken else "")
-        + "."
+        + f", and {len(held)} held in every case tried."
+        + _far_from_tight(inside)
         + (
             f" For {', '.join(empty)} only cases were tried in which the bound exceeds what holds trivially."
             if empty
             else ""
         )
     )
+
+
+def _far_from_tight(inside: pd.DataFrame) -> str:
+    """The theorems whose printed bound was never anywhere near, which say little by holding."""
+    theorems = inside[(inside["form"] == "printed") & inside["statement"].str.startswith("Theorem")]
+    share = (theorems["measured"] / theorems["bound"]).groupby(theorems["statement"]).max()
+    far = share[share < FAR]
+    if far.empty:
+        return ""
+    found = ", ".join(f"{share_of(value)} of that of {name}" for name, value in far.items())
+    return f" Some bounds are far from tight there: the most that was reached is {found}."
 
 
 def theory_broken(published: Published) -> str:
@@ -77,18 +99,37 @@ def theory_corrected(published: Published) -> str:
 
 
 def theory_missed(published: Published) -> str:
-    """Which hypotheses of the theorems the experiment does not meet: the limits, and what it has under each reading."""
+    """Which hypotheses of the theorems the experiment does not meet, under each meaning of p1 and p2, and by reading."""
     if published.theory is None:
         return not_run("theory")
     rows = published.theory[published.theory["part"] == "hypothesis"]
     settings = list(dict.fromkeys(rows["setting"]))
-    lines = [f"| hypothesis | limit | {' | '.join(settings)} |", "|---|---:|" + "---:|" * len(settings)]
+    lines = [
+        f"| hypothesis | limit | {' | '.join(settings)} | note |",
+        "|---|---:|" + "---:|" * len(settings) + "---|",
+    ]
     for name, part in rows.groupby("quantity", sort=False):
         if not (part["hypothesis_met"] == "yes").all():
             cells = [_missed(part[part["setting"] == setting]) for setting in settings]
             undefined = "undefined" if (part["hypothesis_met"] == "undefined").any() else ""
-            lines.append(f"| {name} | {_values(part['bound']) or undefined} | {' | '.join(cells)} |")
-    return "\n".join(lines) + f"\n\nMet by both: {', '.join(_met(rows)) or 'none'}."
+            notes = part["note"].dropna()
+            lines.append(
+                f"| {name} | {_values(part['bound']) or undefined} | {' | '.join(cells)} | {notes.iloc[0] if len(notes) else ''} |"
+            )
+    return (
+        "\n".join(lines) + "\n\nThe training is that of the defaults, with κ = "
+        f"{SETTINGS['kappa'].default}. Met so: {', '.join(_met(rows)) or 'none'}. {_missed_by_readings(published)}"
+    )
+
+
+def _missed_by_readings(published: Published) -> str:
+    """What Theorems 2 and 5 ask of the training alone, and each reading does not do."""
+    found = []
+    for reading in published.readings:
+        training = resolve(reading, {}).training
+        missed = [hypothesis.name for hypothesis in of_training(training) if hypothesis.met is False]
+        found.append(f"`{reading}`: {', '.join(missed) or 'none'}")
+    return f"Of what the theorems ask of the training alone, not met by {'; '.join(found)}." if found else ""
 
 
 def _missed(rows: pd.DataFrame) -> str:
@@ -166,7 +207,7 @@ def elsewhere(published: Published, claim: str) -> str:
         return (
             f"Not part of the readings' runs. The study `{ELSEWHERE[claim]}` asks it of a setting that learns: "
             f"**{elsewhere_verdict(published, claim)}** there (margin ±{UNAFFECTED:g} of the possible improvement). The largest "
-            f"of its differences at each κ, in shares of that improvement, with the {LEVEL:.0%} interval of that difference alone over {rows['seeds'].min()} seeds: {'; '.join(found)}."
+            f"of its differences at each κ, in shares of that improvement, with the {LEVEL:.0%} interval of that difference alone over {rows['seeds'].min()} seeds: {'; '.join(found)}. {BOUNDED[claim]}"
         )
     return ""
 

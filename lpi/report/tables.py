@@ -68,6 +68,7 @@ THEORY_COLUMNS = (
     "cases",
     "violations",
     "vacuous",
+    "note",
 )
 LOCALITY_COLUMNS = ("p1_means", "p2_means", "agents", "tau", "kappa", "uniform_loss", "loss")
 

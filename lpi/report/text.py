@@ -55,10 +55,17 @@ def verdict_table(published: Published, page: str, commands: bool = False) -> st
     heads = [f"`{name}`" for name in SHOWN] + ["parts"] + ["regenerate"] * commands
     lines = [f"| The paper says (quoted or in short) | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
     for name, claim in CLAIMS.items():
-        cells = [verdict_cell(published, reading, name) for reading in SHOWN] + [f"[all]({page}#{name})"]
+        cells = [verdict_cell(published, reading, name) for reading in SHOWN] + [_all_parts(published, name, page)]
         cells += [letter(PARTS.get(claim.needs, "default"))] * commands
         lines.append(f"| {claim.says} (§\u00a0{claim.where}) | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _all_parts(published: Published, claim: str, page: str) -> str:
+    """A link to all parts of a claim; with its verdict where a study has judged it, and not the readings' runs."""
+    if claim in beyond.ELSEWHERE and published.contrasts is not None:
+        return f"[a study]({page}#{claim}): {beyond.elsewhere_verdict(published, claim)} there"
+    return f"[all]({page}#{claim})"
 
 
 def table_key() -> str:
@@ -75,8 +82,6 @@ def verdict_cell(published: Published, reading: str, claim: str) -> str:
     found = published.verdict(reading, claim)
     if found is None:
         return "–" if reading == BEST_MATCH and published.best is not None else "not run yet"
-    if found == UNTESTED and claim in beyond.ELSEWHERE and published.contrasts is not None:
-        return f"in a study: {beyond.elsewhere_verdict(published, claim)}"
     return (f"**{found}**" if found in (SUPPORTED, CONTRADICTED) else SHORT.get(found, found)) + published.parts(
         reading, claim
     )
@@ -164,7 +169,7 @@ def conclusion(published: Published) -> str:
         lines.append(f"Of the supported, {len(foregone)} {holds} whatever is computed ({'; '.join(foregone)}).")
     if published.contrasts is not None:
         lines += [
-            f"One more, judged by a study of its own ({title(claim)}), is {beyond.elsewhere_verdict(published, claim)}."
+            f"One more, judged by a study of its own ({title(claim)}), is {beyond.elsewhere_verdict(published, claim)} there."
             for claim in beyond.ELSEWHERE
             if not any(claim in group for group in found.values())
         ]

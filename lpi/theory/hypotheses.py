@@ -55,7 +55,22 @@ def hypotheses(mdp: NetworkedMDP, training: TrainingConfig) -> list[Hypothesis]:
             _compare(theorem, "smallest reward", ">=", 0.0, min(float(r.min()) for r in mdp.rewards)),
             _compare(theorem, "mu", ">", 0.0, constants.mu, "Definition 1 has mu > 0"),
         ]  # fmt: skip
-    return found + _of_training(mdp, training, coupling.rows) + [_assumption_1(mdp), *_of_evaluation(training)]
+    started, *evaluation = of_training(training)
+    return [*found, *_of_parameters(mdp, training, coupling.rows), started, _assumption_1(mdp), *evaluation]
+
+
+def of_training(training: TrainingConfig) -> list[Hypothesis]:
+    """What Theorem 2 asks of the inner loop and Theorem 5 of localized TD(0), whatever the MDP."""
+    evaluation = "Theorem 5"
+    return [
+        _word("Theorem 2", "inner loop starts from the uniform policy", training.inner_start == "uniform"),
+        _word(evaluation, "step size H / (t + t0)", training.step_schedule == "decaying"),
+        _compare(evaluation, "t0 / H", ">=", 4, training.step_t0 / training.step_h)
+        if training.step_schedule == "decaying"
+        else _word(evaluation, "t0 >= 4 H", None),
+        _word(evaluation, "one trajectory", training.episode_length is None),
+        _word(evaluation, "Q starts from zero in every call", (training.q_start, training.q_reset) == ("zero", "every_loop")),
+    ]  # fmt: skip
 
 
 def closed_values(mdp: NetworkedMDP) -> list[np.ndarray] | None:
@@ -113,7 +128,7 @@ def _columns(mdp: NetworkedMDP) -> float:
     return float(theory.transition_influence(mdp).sum(axis=0).max())
 
 
-def _of_training(mdp: NetworkedMDP, training: TrainingConfig, rows: float) -> list[Hypothesis]:
+def _of_parameters(mdp: NetworkedMDP, training: TrainingConfig, rows: float) -> list[Hypothesis]:
     """What Theorem 2 asks of the algorithm's parameters, with localized TD(0)'s c_pe."""
     kappa, theorem, gamma = training.kappa, "Theorem 2", mdp.gamma
     found = bounds.constants(theorem, mdp.reward_bound, gamma, training.tau, mdp.agents, int(mdp.actions.max()), rows)
@@ -138,21 +153,7 @@ def _of_training(mdp: NetworkedMDP, training: TrainingConfig, rows: float) -> li
         _compare(theorem, "eta", "=", eta, training.eta),
         _compare(theorem, "beta", ">=", beta, used, undefined),
         _compare(theorem, "p_max", ">=", steps, training.inner_steps - 1, undefined),
-        _word(theorem, "inner loop starts from the uniform policy", training.inner_start == "uniform"),
     ]
-
-
-def _of_evaluation(training: TrainingConfig) -> list[Hypothesis]:
-    """What Theorem 5 asks of localized TD(0) besides Assumption 1."""
-    theorem = "Theorem 5"
-    return [
-        _word(theorem, "step size H / (t + t0)", training.step_schedule == "decaying"),
-        _compare(theorem, "t0 / H", ">=", 4, training.step_t0 / training.step_h)
-        if training.step_schedule == "decaying"
-        else _word(theorem, "t0 >= 4 H", None),
-        _word(theorem, "one trajectory", training.episode_length is None),
-        _word(theorem, "Q starts from zero in every call", (training.q_start, training.q_reset) == ("zero", "every_loop")),
-    ]  # fmt: skip
 
 
 def _assumption_1(mdp: NetworkedMDP) -> Hypothesis:
