@@ -19,7 +19,7 @@ from lpi.studies import design
 from lpi.studies import plot as studies_plot
 from lpi.studies import results as studies_results
 from lpi.studies import run as studies_run
-from lpi.studies.design import CHOSEN, FACTORS, SCREENINGS, STUDIES, chosen_study, environment_key, screened
+from lpi.studies.design import CHOSEN, FACTORS, PRINTED, SCREENINGS, STUDIES, chosen_study, environment_key, screened
 
 UNIFORM, FLOOR = 36.0, 37.0
 PICK = {
@@ -43,7 +43,7 @@ def _closed(study: str, variant: str, kappa: int, seed: int, m: int) -> float:
     if study == "defaults":
         return 0.5 + noise
     if study.startswith("needed"):
-        return {"as_printed": 0.1, "working": 0.7, CHOSEN: 0.95}[variant] if m >= 2 else 0.3
+        return {PRINTED: 0.1, "working": 0.7, CHOSEN: 0.95}[variant] if m >= 2 else 0.3
     if study.startswith("truncation"):
         return 0.9 - 0.2 * (m - 1) if variant == "beta = kappa" else 0.9
     return 0.3 + 0.1 * ("optimistic" in variant) + noise
@@ -287,7 +287,7 @@ def test_prices_say_what_was_not_reached(rows):
     assert prices.loc[("needed", CHOSEN, 2, 0.9), "median"] == 2000
     assert prices.loc[("needed", "working", 2, 0.9), "median"] == np.inf
     assert prices.loc[("needed", "working", 2, 0.9), ["reached", "budget"]].tolist() == [0, 3000]
-    assert prices.loc[("needed_8", "as_printed", 0, 0.5), "seeds"] == 5
+    assert prices.loc[("needed_8", PRINTED, 0, 0.5), "seeds"] == 5
 
 
 def test_where_the_curves_cross(rows):

@@ -113,6 +113,8 @@ The numbers among the start values of Q are about J of the uniform policy.
 """
 CHOSEN = "chosen"
 """The variant of `needed` and `needed_8` whose settings a screening has chosen, for each kappa apart."""
+PRINTED = f"as_printed with success and T = {READINGS['working']['trajectory_length']}"
+"""Their variant that is the reading `as_printed` with the p's and the samples of a loop that the others have."""
 SCREENINGS = {"needed": "screening_5", "needed_8": "screening_8"}
 """Which screening chooses for which study."""
 
@@ -282,14 +284,14 @@ STUDIES: dict[str, Study] = {
     "needed": Study(
         "How many of 5 * 10^6 samples does it take to gain half and nine tenths of the possible improvement (n = 5)?",
         {**SUCCESS, "agents": 5, "budget": 5 * BUDGET, "trajectory_length": _WORKING["trajectory_length"]},
-        {"as_printed": {}, "working": _WORKING, CHOSEN: _WORKING},
+        {PRINTED: {}, "working": _WORKING, CHOSEN: _WORKING},
         reading="as_printed",
         keep="all",
     ),
     "needed_8": Study(
         "How many of 10^7 for n = 8?",
         {**SUCCESS, "agents": 8, "budget": 10 * BUDGET, "trajectory_length": _WORKING["trajectory_length"]},
-        {"as_printed": {}, "working": _WORKING, CHOSEN: _WORKING},
+        {PRINTED: {}, "working": _WORKING, CHOSEN: _WORKING},
         reading="as_printed",
         seeds=CONFIRMING[:5],
         keep="all",

@@ -14,10 +14,14 @@ from matplotlib.figure import Figure
 
 from lpi.plotting import STYLE, WIDTH, look
 from lpi.results import ResultsError, must_exist
-from lpi.studies.design import SHARES, STUDIES, TRUNCATIONS
+from lpi.studies.design import CHOSEN, PRINTED, SHARES, STUDIES, TRUNCATIONS
 
 TABLES = ("levels", "between_kappas", "prices", "visits", "loops")
-VARIANTS = {"as_printed": "as printed (success conv.)", "working": "working", "chosen": "chosen for each κ"}
+VARIANTS = {
+    PRINTED: "as printed with\n$p$ of success and $T = 10^5$",
+    "working": "working",
+    CHOSEN: "chosen for each κ",
+}
 """The variants of Figure 7, in the order of its columns."""
 
 
@@ -81,7 +85,7 @@ def figure7(tables: Mapping[str, pd.DataFrame]) -> Figure:
             for (variant, title), ax in zip(VARIANTS.items(), row, strict=True):
                 part = prices[(prices["agents"] == agents) & (prices["variant"] == variant)]
                 _prices(ax, part)
-                ax.set_title(f"$n = {agents}$, {title}")
+                ax.set_title(f"$n = {agents}$, {title}", fontsize="small")
             row[0].set_ylabel("Samples needed")
         for ax in grid[-1]:
             ax.set_xlabel(r"$\kappa$")
