@@ -47,7 +47,7 @@ def wait(command: str, workflow: Path) -> dict[str, str]:
     arguments = [sys.executable, "-m", "snakemake", *command.split()[1:]]
     before, start, first = os.times(), time.perf_counter(), None
     with (workflow / "output.txt").open("w") as output:
-        own = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}  # lpi sets it here
+        own = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
         process = subprocess.Popen(arguments, cwd=workflow, env=own, stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
             if first is None and any(workflow.glob(DRAWN)):

@@ -6,18 +6,53 @@ code would even be run.  Here each file ends with a checksum, and one that does 
 
 Two processes that compile a kernel for different types at once both call their file number 1, and the index may name the
 other one's.  The file therefore says which types it is for, and one for others counts as missing too.
+
+The caches of kernels that are not made here are left alone.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import os
 import pickle
+import tempfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numba
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    FunctionCache,
+    IndexDataCacheFile,
+    UserProvidedCacheLocator,
+)
 
 _SIZE = 4  # bytes of a checksum
+
+
+@functools.cache
+def folder() -> Path:
+    """For compiled kernels: `NUMBA_CACHE_DIR`, or a folder of its own for each state of the package's source files.
+
+    numba looks at the file of a kernel, not at the files of the functions that are compiled into it, and would go on
+    using what was compiled from an older one.
+    """
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(chosen)
+    package = Path(__file__).parent
+    sources = b"".join(path.read_bytes() for path in sorted(package.rglob("*.py")))
+    name = f"kernels-{hashlib.sha256(sources).hexdigest()[:16]}"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    for parent in (package / "__pycache__", home / "lpi"):
+        try:
+            (parent / name).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(parent / name, os.W_OK):
+            return parent / name
+    return Path(tempfile.mkdtemp(prefix="lpi-"))
 
 
 def njit(*, cache: bool = False, **options) -> Callable[[Callable], Callable]:
@@ -57,7 +92,23 @@ class _CheckedFiles(IndexDataCacheFile):
         return super()._load_data(name)
 
 
+class _OwnFolder(UserProvidedCacheLocator):
+    def __init__(self, python_function: Callable, path: str):
+        super().__init__(python_function, path)
+        self._cache_path = str(folder() / self.get_suitable_cache_subpath(path))
+
+    @classmethod
+    def from_function(cls, python_function: Callable, path: str):
+        return cls(python_function, path)  # also where numba.config names no folder
+
+
+class _OwnImpl(CompileResultCacheImpl):
+    _locator_classes = [_OwnFolder]  # noqa: RUF012 - as numba has it
+
+
 class _CheckedCache(FunctionCache):
+    _impl_class = _OwnImpl
+
     def __init__(self, python_function: Callable):
         super().__init__(python_function)
         stamp = self._impl.locator.get_source_stamp()

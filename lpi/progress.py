@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TextIO
 
 SETTLED = 10
@@ -67,7 +65,9 @@ class LoopBar:
         if self._shown:
             from tqdm import tqdm
 
-            compiled = any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi"))
+            from lpi import kernels
+
+            compiled = any(kernels.folder().rglob("*.nbi"))
             name = "outer loops" if compiled else "compiling, once"  # half a minute without a step
             self._bar = tqdm(total=self._total, desc=name, unit="loop", leave=False)
         return self._step

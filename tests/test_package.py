@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import older_processor
 import pytest
 
 import lpi
@@ -40,6 +41,21 @@ def test_a_kernel_is_compiled_again_when_what_it_inlines_changes(tmp_path):
     assert changed != text
     source.write_text(changed)
     assert _entropy(tmp_path) == before - 1.0
+
+
+IMPORTS = """
+import os
+before = dict(os.environ)
+import lpi, numba
+from lpi import evaluation
+print(dict(os.environ) == before, numba.config.CACHE_DIR)
+"""
+
+
+def test_importing_the_package_leaves_the_process_alone():
+    environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
+    command = [sys.executable, "-c", IMPORTS]
+    assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout == "True \n"
 
 
 DAMAGE = {
@@ -101,21 +117,17 @@ def test_kernels_that_two_processes_compiled_at_once_are_not_mistaken(tmp_path):
 
 
 def test_a_run_is_the_same_bytes_for_another_processor(tmp_path):
-    """Compiled for the machine at hand and for the plainest x86-64 (no AVX, no FMA)."""
+    """Of the machine at hand, and of one with neither AVX nor FMA."""
     found = {}
-    for processor in ("", "generic"):
-        environment = {
-            **os.environ,
-            "NUMBA_CPU_NAME": processor,
-            "NUMBA_CACHE_DIR": str(tmp_path / f"cache{processor}"),
-        }
-        run = tmp_path / f"run{processor}.csv"
+    for processor, settings in {"this": {}, "older": older_processor.SETTINGS}.items():
+        environment = {**os.environ, **settings, "NUMBA_CACHE_DIR": str(tmp_path / f"cache {processor}")}
+        run = tmp_path / f"run {processor}.csv"
         policy = run.with_suffix(".npz")
         command = [sys.executable, "-m", "lpi", "train", "--agents", "5", "--kappa", "2", "--output", str(run)]
         command += ["--policy", str(policy), "--set", "outer_loops=3", "--set", "trajectory_length=2000"]
         subprocess.run(command, env=environment, check=True)
         found[processor] = run.read_bytes(), policy.read_bytes()
-    assert found[""] == found["generic"]
+    assert found["this"] == found["older"]
 
 
 IMPORTED = """

@@ -50,7 +50,7 @@ def test_in_words(seconds, words):
 def test_the_bar_says_why_nothing_moves_before_kernels_are_compiled(compiled, tmp_path, monkeypatch):
     stream = Terminal()
     monkeypatch.setattr("sys.stderr", stream)
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("lpi.kernels.folder", lambda: tmp_path)
     if compiled:
         (tmp_path / "package").mkdir()
         (tmp_path / "package/kernel.nbi").touch()

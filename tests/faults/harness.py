@@ -63,7 +63,7 @@ class Faulty(Clone):
     def start(self, *options: str, targets: tuple[str, ...] = TARGETS, cores: int = 2) -> subprocess.Popen:
         """A call in a process group of its own, as a terminal starts it."""
         command = [sys.executable, "-m", "snakemake", *targets, "--cores", str(cores), *options]
-        own = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}  # lpi sets it here
+        own = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
         with self.output.open("w") as output:
             return subprocess.Popen(
                 [*command, "--configfile", "grid.yaml"],
