@@ -276,7 +276,7 @@ def test_times_and_sizes(tmp_path, folder):
     assert table.iloc[:, :5].values.tolist() == [
         ["default", 3, 180.0, 130.0, 2.0], ["multiverse", 1, 30.0, 30.0, 0.5]
     ]  # fmt: skip
-    assert table["failed"].isna().all()  # nobody kept a journal
+    assert table[["cpu_seconds", "failed"]].isna().all(axis=None)  # nobody kept a journal
     journal = tmp_path / "results/logs/journal.txt"
     lines = [f"2026-11-25T08:00:{second:02d}+00:00,{what},train/working/d,{cpu}" for second, what, cpu in
              ((0, "began", ""), (9, "failed", "7.5"), (20, "began", ""), (30, "call", ""))]  # fmt: skip
@@ -287,14 +287,16 @@ def test_times_and_sizes(tmp_path, folder):
     (folder / "report/benchmarks.csv").write_text(spent.to_csv(), encoding="utf-8")
     total = report_words.total_cost(report_tables.load(folder))
     assert total == (
-        "4 jobs, 4 min of jobs with one core each, of which 8 s of the processor; attempts of jobs: 6, failed 1, cut short 1"
+        "4 jobs, 4 min of jobs with one core each; in A, B 8 s of the processor, 6 attempts of jobs, failed 1, cut short 1"
     )
     table.assign(wall_seconds=[130.0, None]).to_csv(folder / "report/benchmarks.csv", index=False)
     published = report_tables.load(folder)
     assert report_words.cost(published, "default") == "2 min by the clock (3 min of jobs with one core each), 2 MB"
     assert report_words.cost(published, "multiverse") == "30 s of jobs with one core each, 0 MB"
     assert report_words.cost(published, "studies") == "not measured"
-    assert report_words.total_cost(published).endswith("failed attempts were not yet counted in A, B")
+    assert report_words.total_cost(published).endswith(
+        "; neither the processor's time nor failed attempts are known of A, B"
+    )
     # a folder that lacks a part leaves that part's numbers as they were
     merged = report_tables.kept(table.iloc[:1].assign(jobs=7), folder).set_index("part")
     assert merged["jobs"].to_dict() == {"default": 7, "multiverse": 1}

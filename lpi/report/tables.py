@@ -187,7 +187,7 @@ def measure(results: str | Path) -> pd.DataFrame:
     From Snakemake's benchmark files in a results folder, each of which is written when its job ends.  `seconds` are
     those of all jobs together, `wall_seconds` the time in which at least one of them ran, so that pauses between
     calls do not count.  The megabytes are those of the part's results, without logs.  The other columns are of all
-    attempts (`lpi.runs`); without a journal the failed ones are not known and their numbers missing.
+    attempts (`lpi.runs`), and empty without a journal.
 
     Raises:
         ResultsError: a folder without benchmark files.
@@ -230,10 +230,12 @@ def _part(words: Sequence[str]) -> str:
 
 
 def _spent(attempts: list[Run], journal: bool) -> tuple[float | None, ...]:
-    """The processor's seconds of attempts, and how many there were, failed, and were cut short."""
+    """The processor's seconds of attempts, and how many there were, failed, and were cut short; None without a journal.
+
+    Snakemake's benchmark files have times of the processor too, of samples that miss the ends of jobs.
+    """
     found = totals(attempts)
-    known = [found[key] if journal else None for key in ("attempts", "failed", "cut short")]
-    return found["cpu_seconds"], *known
+    return tuple(found[key] if journal else None for key in ("cpu_seconds", "attempts", "failed", "cut short"))
 
 
 def _covered(spans: list[tuple[float, float]]) -> float:

@@ -94,17 +94,18 @@ def total_cost(published: Published) -> str:
     table = published.measured
     if table is None:
         return NOT_MEASURED
-    jobs = (
-        f"{table['jobs'].sum():.0f} jobs, {duration(table['seconds'].sum())} of jobs with one core each, of which "
-        f"{duration(table['cpu_seconds'].sum())} of the processor"
-    )
-    known = table[table["attempts"].notna()]
-    failed = (
-        f"; attempts of jobs: {known['attempts'].sum():.0f}, failed {known['failed'].sum():.0f}, "
-        f"cut short {known['cut_short'].sum():.0f}"
-    )
-    unknown = ", ".join(letter(part) for part in table.loc[table["attempts"].isna(), "part"])
-    return f"{jobs}{failed * (len(known) > 0)}" + f"; failed attempts were not yet counted in {unknown}" * bool(unknown)
+    known = table["attempts"].notna()
+    found, unknown = table[known], ", ".join(map(letter, table.loc[~known, "part"]))
+    words = [f"{table['jobs'].sum():.0f} jobs, {duration(table['seconds'].sum())} of jobs with one core each"]
+    if known.any():
+        words.append(
+            f"in {', '.join(map(letter, found['part']))} {duration(found['cpu_seconds'].sum())} of the processor, "
+            f"{found['attempts'].sum():.0f} attempts of jobs, failed {found['failed'].sum():.0f}, "
+            f"cut short {found['cut_short'].sum():.0f}"
+        )
+    if unknown:
+        words.append(f"neither the processor's time nor failed attempts are known of {unknown}")
+    return "; ".join(words)
 
 
 def first_figure(published: Published, beginning: str) -> str:
