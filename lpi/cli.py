@@ -364,7 +364,7 @@ def _notebook(options: argparse.Namespace) -> None:
 
 def _check_name(reading: str) -> None:
     """As in a config file's custom_readings."""
-    from lpi.experiment import NAME
+    from lpi.config_keys import NAME
 
     if not NAME.fullmatch(reading) or reading in READINGS:
         raise ConfigError(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lpi import pages
 from lpi.config import READINGS
-from lpi.experiment import GAP, TRUTHS
+from lpi.config_keys import GAP, TRUTHS
 from lpi.results import atomic_write
 
 TEMPLATE = Path("workflow/report/index.html.j2")

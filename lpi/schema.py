@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from lpi.config import LARGEST_SEED, READINGS, SETTINGS, allowed
+from lpi.config_keys import FIGURES, GRID, KEYS, NAME
+from lpi.config_values import Acting, Panels
 from lpi.edge_list import FILE
-from lpi.experiment import FIGURES, GRID, KEYS, NAME, Acting, Panels
 from lpi.results import COLUMNS
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
@@ -31,7 +32,7 @@ def config_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Configuration of the workflow",
-        "description": "Made by `python -m lpi.schema` from lpi/config.py and lpi/experiment.py; edit those.",
+        "description": "Made by `python -m lpi.schema` from lpi/config.py and lpi/config_keys.py; edit those.",
         **_object(
             {name: _described(key.description, key.allowed, key.default, keys[name]) for name, key in KEYS.items()}
         ),

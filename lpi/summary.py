@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lpi.experiment import FIGURES
+from lpi.config_keys import FIGURES
 from lpi.panels import panels_of, select
 from lpi.results import QUANTITIES, Column, ResultsError, atomic_write
 from lpi.tables import frame
@@ -87,7 +87,7 @@ def summarize(
     Args:
         curves: curves of one reading, from `results.read_curves`.
         figures: figure name -> {"agents": [n, ...], "taus": [tau, ...]}, optionally "quantity" (a key of
-            `QUANTITIES`; default: that of `experiment.FIGURES`, reported for other names) and "kappas" (default: all).
+            `QUANTITIES`; default: that of `config_keys.FIGURES`, reported for other names) and "kappas" (default: all).
         optima: those of the reading, from `read_optima`; without them the gaps are missing.
 
     Raises:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lpi import experiment, schema
+from lpi import config_keys, experiment, schema
 from lpi.config import SETTINGS, ConfigError, check_setting, parse_assignment
 
 numbers = st.sampled_from([-1, 0, 1, 2, 3, 7, 40, 2**31, 2**63, 10**400, 0.0, -0.5, 0.5, 0.95, 1.0, 1.5, 1e308])
@@ -40,7 +40,7 @@ def test_a_setting_is_refused_in_one_line_or_as_the_schema_allows(key, value):
 
 listed = st.lists(numbers, min_size=1, max_size=2)
 panels = st.fixed_dictionaries({"figure1": st.fixed_dictionaries({"agents": listed, "taus": listed})})
-one_wrong = st.sampled_from(sorted(experiment.KEYS)).flatmap(lambda key: st.fixed_dictionaries({key: values}))
+one_wrong = st.sampled_from(sorted(config_keys.KEYS)).flatmap(lambda key: st.fixed_dictionaries({key: values}))
 several = st.fixed_dictionaries({}, optional={"figures": panels, "kappas": listed, "seeds": listed, "settings": values})
 
 

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from lpi import experiment, schema
+from lpi import config_keys, experiment, schema
 from lpi.config import LATER, SETTINGS, ConfigError, allowed, flat, parse_assignment, resolve
 
 ROOT = Path(__file__).parents[1]
@@ -215,10 +215,10 @@ def test_generated_texts_are_up_to_date():
 
 def test_the_config_file_explains_every_key():
     text = (ROOT / "config/config.yaml").read_text(encoding="utf-8")
-    for key in experiment.KEYS:
+    for key in config_keys.KEYS:
         assert re.search(rf"^# .*\n{key}:", text, re.MULTILINE), key
     for key, field in SETTINGS.items():
-        if key not in experiment.GRID:
+        if key not in config_keys.GRID:
             words = f"{field.metadata['description']} {allowed(key)[0].upper()}{allowed(key)[1:]}."
             comment = textwrap.fill(words, 116, initial_indent="  # ", subsequent_indent="  # ")
             assert re.search(rf"^{re.escape(comment)}\n  (# )?{key}: ", text, re.MULTILINE), key
@@ -281,7 +281,7 @@ def test_settings_override_a_custom_reading():
 
 def test_the_recorded_configuration_is_complete():
     found = json.loads(json.dumps(experiment.load({"seeds": [3]}).configuration("working")))
-    assert set(found["settings"]) == set(SETTINGS) - set(experiment.GRID) - set(LATER)
+    assert set(found["settings"]) == set(SETTINGS) - set(config_keys.GRID) - set(LATER)
     assert found["settings"]["q_start"] == "optimistic"
     assert found["seeds"] == [3] and found["figures"]["figure3"] == {"agents": [5, 10, 15], "taus": [0.05]}
 
@@ -295,8 +295,8 @@ def test_notebooks_have_the_parameters_that_they_are_run_with(name):
     assert set(given) == set(known)
     assert known["settings"] is None and given["settings"]["q_start"] == "optimistic"
     if name.startswith("figure"):
-        assert (list(given["agents"]), list(given["taus"])) == tuple(experiment.KEYS["figures"].default[name].values())
-        assert known["quantity"] == given["quantity"] == experiment.FIGURES[name]
+        assert (list(given["agents"]), list(given["taus"])) == tuple(config_keys.KEYS["figures"].default[name].values())
+        assert known["quantity"] == given["quantity"] == config_keys.FIGURES[name]
     elif name == "optimality_gap":
         shared = ("panels", "kappas", "convention")
         assert [given[key] for key in shared] == [known[key] for key in shared]

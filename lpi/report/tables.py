@@ -17,7 +17,7 @@ import pandas as pd
 from lpi.claims import COLUMNS as CLAIM_COLUMNS
 from lpi.claims import UNTESTED, overall
 from lpi.config import READINGS, SETTINGS
-from lpi.experiment import GRID
+from lpi.config_keys import GRID
 from lpi.multiverse.effects import read_effects, read_verdicts, text_of
 from lpi.report.coverage import COLUMNS as COVERAGE_COLUMNS
 from lpi.results import ResultsError

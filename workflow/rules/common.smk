@@ -6,7 +6,8 @@ import sys
 
 from lpi.baselines import design as baselines
 from lpi.config import SETTINGS, ConfigError
-from lpi.experiment import CONVENTIONS, GAP, JUDGED, TRUTHS, load
+from lpi.config_keys import CONVENTIONS, GAP, JUDGED, TRUTHS
+from lpi.experiment import load
 from lpi.memory import LIMIT_VARIABLE
 from lpi.multiverse.design import load as load_multiverse
 from lpi.provenance import package_files

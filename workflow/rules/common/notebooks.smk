@@ -2,7 +2,7 @@
 import json
 import os
 
-from lpi.experiment import GAP, JUDGED
+from lpi.config_keys import GAP, JUDGED
 from lpi.gallery import TITLES
 
 
