@@ -168,6 +168,17 @@ def test_the_weakest_part_is_shown_under_each_reading(folder):
     )
 
 
+def test_parts_that_could_not_be_tested_are_counted_in_the_cell(folder):
+    path = folder / "working" / "claims.csv"
+    table = pd.read_csv(path)
+    rows = [table.iloc[:1].assign(claim="similar_rates", part=f"κ = {kappa}", verdict=verdict)
+            for kappa, verdict in enumerate(("supported", "not tested", "supported"))]  # fmt: skip
+    pd.concat([table, *rows]).to_csv(path, index=False)
+    published = report_tables.load(folder)
+    assert report_text.verdict_cell(published, "working", "similar_rates") == "not resolvable (2/3, 1 not tested)"
+    assert "the seeds do not decide, or a part could not be tested" in report_text.table_key()
+
+
 def test_every_judged_claim_is_in_one_group(folder):
     path = folder / "working" / "claims.csv"
     other = path.read_text(encoding="utf-8").replace("rate_own", "rate_gap").replace("kappa3_worse", "samples")

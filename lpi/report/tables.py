@@ -116,14 +116,18 @@ class Published:
         return found
 
     def parts(self, reading: str, claim: str) -> str:
-        """` (14/18)`: how many parts of a claim a reading's own runs support; nothing where it has one part or none."""
+        """` (9/12, 3 not tested)`: how many parts of a claim a reading's own runs support and how many they cannot test.
+
+        Nothing where the claim has one part or none.
+        """
         if self.claims is None:
             return ""
         rows = self.claims[(self.claims["reading"] == reading) & (self.claims["claim"] == claim)]
         if len(rows) < 2:
             return ""
         found = overall(rows).iloc[0]
-        return f" ({found['supported']}/{found['parts']})"
+        untested = (rows["verdict"] == UNTESTED).sum()
+        return f" ({found['supported']}/{found['parts']}" + f", {untested} {UNTESTED}" * bool(untested) + ")"
 
     def in_multiverse(self, reading: str, claim: str) -> str | None:
         """Verdict of the multiverse, at its first number of agents, on a claim under a shipped reading; None: none there."""

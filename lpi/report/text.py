@@ -64,9 +64,9 @@ def verdict_table(published: Published, page: str, commands: bool = False) -> st
 def table_key() -> str:
     """What the cells of `verdict_table` mean."""
     return (
-        "In brackets: how many of a claim's parts (pairs of κ, panels) support it; it is contradicted if one part is, "
-        "supported if all are. *Not resolvable*: the seeds do not decide. *Not visible*: the best policies differ by less "
-        "than matters and than the noise."
+        "In brackets: how many of a claim's parts (pairs of κ, panels) support it, and how many could not be tested; it is "
+        "contradicted if one part is, supported if all are. *Not resolvable*: the seeds do not decide, or a part could not be "
+        "tested. *Not visible*: the best policies differ by less than matters and than the noise."
     )
 
 
