@@ -151,6 +151,16 @@ def test_the_conclusion_is_grammatical_and_leads_with_the_main_finding(folder, c
     assert report_text.conclusion(committed).startswith("**")
 
 
+def test_the_table_of_readings_settles_every_open_choice():
+    rows = re.findall(
+        r"^\| [A-Z] \|.*\| ([^|]*) \|$", (ROOT / "docs/open-choices.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    leading = {names[0] for row in rows if (names := re.findall(r"`(\w+)`", row))}
+    table = report_text.readings_table()
+    assert {"inner_steps", "p1_means", "step_schedule"} <= leading
+    assert [name for name in sorted(leading) if f"\n| `{name}` |" not in table] == []
+
+
 def test_titles_are_those_of_claims():
     assert set(report_words.TITLES) <= set(CLAIMS)
     assert report_words.title("rate_own") != CLAIMS["rate_own"].says and report_words.title("new") == "new"
