@@ -150,7 +150,7 @@ def load(folder: str | Path) -> Published:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ResultsError(f"{folder}: no such folder; the workflow makes it (`snakemake --cores 2`)")
+        raise ResultsError(f"{folder}: no such folder; the workflow makes it (`.venv/bin/snakemake --cores 2`)")
     configurations = {}
     for path in sorted(folder.glob("*/provenance.json")):
         configuration = _json(path)["configuration"]
