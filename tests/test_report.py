@@ -247,6 +247,9 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
     )
     assert "1 of its 1 supported claims are about best policies" in report_beyond.best_sentence(published)
     assert "counted so, reading 00 is first with 1 and 0 (`rate_own`; 2 such)" in report_beyond.best_sentence(published)
+    assert report_beyond.best_sentence(published).endswith(
+        "it differs from `best_match` in `p1_means` = failure. *Such* are the readings with these counts."
+    )
     # the shipped reading beside the fraction does not count
     assert "(claims.md#rate_own) | 0 | 100 |" in report_beyond.multiverse_shares(published)
     assert report_beyond.multiverse_tried(published) == ("`p1_means`: success, failure; `episode_length`: null.")

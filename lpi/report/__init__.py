@@ -1,4 +1,4 @@
-"""The replication report, its appendix, the errata, and the table at the top of the README, from the figures folder's tables.
+"""The replication report, its appendix, the errata, and the README's table of claims, from the figures folder's tables.
 
 `python -m lpi.report` brings docs/replication-report.md, docs/claims.md, docs/errata.md and the block between the marks
 in README.md up to date; the tests fail where they are not.  No result is typed into the templates: their numbers come
