@@ -63,10 +63,18 @@ def test_the_report_is_an_article_and_its_links_lead_somewhere(committed, errata
             assert not anchor or f'<a id="{anchor}"></a>' in pages[name], (page, target)
 
 
-def test_committed_readme_and_errata(committed, errata):
-    present = (ROOT / report.README).read_text(encoding="utf-8")
-    assert report.BEGIN in present and report.END in present
-    assert report.readme_text(present, committed) == present
+@pytest.mark.parametrize("page", report.BLOCKS)
+def test_committed_blocks(committed, page):
+    name, _ = report.BLOCKS[page]
+    present = (ROOT / page).read_text(encoding="utf-8")
+    assert present.count(report.BEGIN.format(name)) == present.count(report.END.format(name)) == 1
+    assert report.page_with_block(page, present, committed) == present
+    older = present.replace("κ = 3", "κ = 4")
+    assert older != present and report.page_with_block(page, older, committed).count("κ = 3") > 0
+    assert report.page_with_block(page, "no marks", committed) == "no marks"
+
+
+def test_committed_errata(errata):
     assert (ROOT / report.ERRATA_LIST).read_text(encoding="utf-8") == report.errata_text(errata)
 
 

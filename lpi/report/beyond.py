@@ -8,6 +8,7 @@ from typing import cast
 
 import pandas as pd
 
+from lpi.baselines import standing
 from lpi.claims import CONTRADICTED, SUPPORTED, UNAFFECTED, UNRESOLVED, equivalence
 from lpi.claims.intervals import LEVEL, equivalence_level, family, quantile, student_of
 from lpi.multiverse import text as multiverse
@@ -278,6 +279,13 @@ def _price(row) -> str:
 def advice_list(published: Published) -> str:
     """The advice that the studies come to."""
     return "\n".join(f"- {line}" for line in published.answers.get("Advice", ())) or not_run("studies")
+
+
+def baseline_standing(published: Published) -> str:
+    """Where LPI is ahead of the localized actor-critic and where it is behind."""
+    if published.baseline is None:
+        return "*Not run yet: `.venv/bin/snakemake --cores 2 baseline`.*\n"
+    return standing.sentences(published.baseline) + "\n"
 
 
 def coverage_table(published: Published) -> str:

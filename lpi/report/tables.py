@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from lpi.baselines.standing import COLUMNS as BASELINE_COLUMNS
 from lpi.claims import COLUMNS as CLAIM_COLUMNS
 from lpi.claims import UNTESTED, overall
 from lpi.config import READINGS, SETTINGS
@@ -92,6 +93,7 @@ class Published:
     between: pd.DataFrame | None = None
     """differences between neighbouring κ in the studies"""
     prices: pd.DataFrame | None = None
+    baseline: pd.DataFrame | None = None
     questions: Mapping[str, str] = field(default_factory=dict)
     """of the studies, by name"""
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -174,6 +176,7 @@ def load(folder: str | Path) -> Published:
         contrasts=_csv(folder / "studies/contrasts.csv", CONTRAST_COLUMNS, needed=False),
         between=_csv(folder / "studies/between_kappas.csv", BETWEEN_COLUMNS, needed=False),
         prices=_csv(folder / "studies/prices.csv", PRICE_COLUMNS, needed=False),
+        baseline=_csv(folder / "baseline/baseline.csv", BASELINE_COLUMNS, needed=False),
         questions=questions,
         answers=answers,
         coverage=_csv(folder / "report/coverage.csv", COVERAGE_COLUMNS, needed=False),

@@ -28,7 +28,8 @@ rule report:
 
 if EXPERIMENT.figures_folder == "figures":
 
-    # README.md gets its table of claims in passing: it is written by hand, and no output that Snakemake may delete.
+    # README.md and a page of docs/algorithms get a block in passing: they are written by hand, and no outputs that Snakemake
+    # may delete.
     rule publish_report:
         input:
             rules.report.output,
