@@ -134,10 +134,10 @@ def main(arguments: list[str] | None = None) -> None:
     for page, content in pages.items():
         atomic_write(page, content)
     atomic_write(ERRATA_LIST, errata_text(errata))
-    for page in map(Path, BLOCKS):
-        if page.exists():
-            present = page.read_text(encoding="utf-8")
-            updated = page_with_block(str(page), present, published)
+    for page in BLOCKS:
+        if Path(page).exists():
+            present = Path(page).read_text(encoding="utf-8")
+            updated = page_with_block(page, present, published)
             if updated != present:
                 atomic_write(page, updated)
 
