@@ -13,8 +13,8 @@ COLUMNS = ("algorithm", "choice", "step", "kappa", "closed", "low", "high")
 def sentences(table: pd.DataFrame) -> str:
     """LPI against each other algorithm, both with a step for each kappa, as a list in Markdown.
 
-    One is ahead of the other at a kappa if its mean is larger and their intervals have nothing in common.  Where one is,
-    a step at an end of its grid is named, beyond which a better one may lie.
+    One is ahead of the other at a kappa if its mean is larger and their intervals have nothing in common.  A step
+    that lies at an end of its grid is named: a better one may lie beyond.
 
     Args:
         table: rows with `COLUMNS`.

@@ -184,9 +184,7 @@ def acting(table: pd.DataFrame, place: str = "middle") -> str:
             near = {distance: value for distance, value in at.items() if np.isfinite(distance)}
             reaches[p_eff] = reach(list(near), list(near.values()), at[np.inf])
             values = [_probability(at.get(distance, math.nan)) for distance in (np.inf, 3.0, 2.0, 1.0)]
-            lines.append(
-                f"| {one} | {two} | {p_eff:g} | {' | '.join(values)} | {_hops(reaches[p_eff])} |"
-            )
+            lines.append(f"| {one} | {two} | {p_eff:g} | {' | '.join(values)} | {_hops(reaches[p_eff])} |")
         name = f"p₁: {one}, p₂: {two}"
         falls = all(high > low for high, low in itertools.pairwise(reaches.values()))
         earlier.append(falls)
