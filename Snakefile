@@ -1,4 +1,4 @@
-# The paper's experiment, end to end:  snakemake --cores 2
+# The paper's experiment, end to end:  .venv/bin/snakemake --cores 2
 #
 #   train      one run of Localized Policy Iteration per (reading, n, kappa, tau, seed)
 #   aggregate  all runs of a reading as one tidy table of learning curves

@@ -77,10 +77,10 @@ def number(text: str) -> str:
     return f"{float(text):.0f}" if "e+" in text else text
 
 
-def asked() -> str:
-    """Every limit that was set, what was measured, and whether it is met."""
+def goals() -> str:
+    """Every goal of the project for its speed, what was measured, and whether it is met."""
     rows = [*kernels(), *growth(), *start_up(), *planning(), *joining(), *batches(), *engines()]
-    return table(["what", "asked", "measured", "command", "met"], rows)
+    return table(["what", "goal", "measured", "command", "met"], rows)
 
 
 def verdict(met: bool) -> str:
@@ -104,15 +104,15 @@ def growth() -> list[tuple]:
     found, grown = [], scaling.read(HERE / "growth.csv")
     cached = f"the same, of runs whose tables fit into {scaling.OWN_CACHE / 2**20:g} MB"
     tables = f"memory above the smallest run's, from {scaling.ABOVE:g} GB on, against what the tables take: exponent"
-    for what, fits, is_asked in (
+    for what, fits, is_goal in (
         ("CPU time without J against n: exponent", scaling.exponents(grown, "learning_seconds"), True),
         (cached, scaling.cached_exponents(grown), False),
         ("memory against n: exponent", scaling.exponents(grown, "peak_gb"), True),
         (tables, scaling.table_exponents(grown), False),
     ):
         inside, fitted, text = scaling.linear_families(fits)
-        met = verdict(inside == fitted) if is_asked else ""
-        found.append((what, f"1 ± {LINEAR}" if is_asked else "not asked", text, COMMANDS["growth"], met))
+        met = verdict(inside == fitted) if is_goal else ""
+        found.append((what, f"1 ± {LINEAR}" if is_goal else "none", text, COMMANDS["growth"], met))
     for run in grown[grown["part"] == "target"].itertuples():
         what = f"n = 1000, κ = 1, T = 10⁴, 50 loops, {run.episodes} episodes for each J"
         limits = f"≤ {scaling.TARGET_SECONDS} s, ≤ {scaling.TARGET_GB:g} GB"
@@ -186,7 +186,7 @@ BATCHES = columns(
     {"seeds_per_job": "seeds a job", "training_jobs": "training jobs", "cpu_s": "CPU, s", "wall_s": "wall, s"},
 )
 BLOCKS = {
-    "asked": asked,
+    "goals": goals,
     "job": job,
     "dag": columns(
         "dag",

@@ -5,7 +5,6 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OTHERS = "OTHER-PAGES"
 ABSENT = "not-in-the-site"
 _package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -103,16 +102,7 @@ def anchors(path):
     return set(ANCHOR.findall(path.read_text(encoding="utf-8"))) if path.is_file() else set()
 
 
-def list_others(app, docname, source):
-    """The first page lists every page: those that it does not name, under More."""
-    if docname == "index":
-        pages = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
-        named = re.findall(r"^(?:.*<)?([\w-]+)>?$", source[0], flags=re.MULTILINE)
-        source[0] = source[0].replace(OTHERS, "\n".join(page for page in pages if page not in {"index", *named}))
-
-
 def setup(app):
     """The first before napoleon reads the sections of a docstring."""
     app.connect("autodoc-process-docstring", escape_markup, priority=100)
     app.connect("source-read", link_outside)
-    app.connect("source-read", list_others)

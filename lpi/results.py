@@ -145,9 +145,9 @@ def read_curves(path: str | os.PathLike, partial: bool = False) -> pandas.DataFr
 
 
 def must_exist(path: str | os.PathLike, command: str) -> None:
-    """ResultsError with the command that makes it, if there is no such file."""
+    """ResultsError with the command of the project's environment that makes it, if there is no such file."""
     if not os.path.exists(path):
-        raise ResultsError(f"{path}: no such file; `{command}` in the project's folder makes it")
+        raise ResultsError(f"{path}: no such file; `.venv/bin/{command}` in the project's folder makes it")
 
 
 def aggregate(

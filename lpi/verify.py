@@ -1,7 +1,7 @@
 """Committed tables held against runs of today: which values differ, and by how much.
 
-`snakemake --cores 2 verify` trains a sample of the grid anew, with all kappas and seeds, and summarises it as the
-workflow does.  Compared are the rows of each reading's summary.csv and optima.csv that the sample determines, all columns
+`.venv/bin/snakemake --cores 2 verify` trains a sample of the grid anew, with all kappas and seeds, and summarises it as
+the workflow does.  Compared are the rows of each reading's summary.csv and optima.csv that the sample determines, all columns
 but the verdicts, which depend on the whole grid.
 """
 

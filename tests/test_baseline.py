@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import lpi
 import lpi.config
-from lpi.baselines import compare, design, report
+from lpi.baselines import compare, design, report, standing
 
 
 def made_up(algorithm, step, kappa, seed, closed):
@@ -72,6 +73,38 @@ def test_text_and_figure_are_made_from_the_rows(tmp_path):
     written = pd.read_csv(tmp_path / "baseline.csv")
     assert len(written) == 7 * len(design.KAPPAS) and set(written["seeds"]) == {len(design.SEEDS)}
     assert (tmp_path / "baseline.png").stat().st_size + (tmp_path / "baseline.pdf").stat().st_size < 300_000
+
+
+def standing_of(**bounds):
+    """LPI and the centred actor-critic at one kappa for each pair of intervals; steps inside their grids but for the last."""
+    rows = []
+    for kappa, (lpi_bounds, other) in enumerate(bounds.values()):
+        last = kappa == len(bounds) - 1
+        for name, (low, high), step in (("lpi", lpi_bounds, 0.05), ("centred", other, 1000.0 if last else 30.0),
+                                        ("plain", (-1.0, -0.5), 1.0)):  # fmt: skip
+            row = {"algorithm": name, "choice": "each", "step": step, "kappa": kappa}
+            rows.append(row | {"closed": (low + high) / 2, "low": low, "high": high})
+    return standing.sentences(pd.DataFrame(rows)).splitlines()
+
+
+def test_who_is_ahead_is_said_of_each_kappa_by_the_intervals():
+    head, _, centred, plain = standing_of(
+        above=((0.8, 0.9), (0.6, 0.7)), overlap=((0.5, 0.7), (0.6, 0.8)), below=((0.1, 0.2), (0.3, 0.4))
+    )
+    assert head.startswith("With a step for each κ")
+    assert centred == (
+        "- LPI against the localized actor-critic, centred: ahead at κ = 0 (0.850\u00a0[0.800,\u00a00.900] against "
+        "0.650\u00a0[0.600,\u00a00.700]); behind at κ = 2 (0.150\u00a0[0.100,\u00a00.200] against "
+        "0.350\u00a0[0.300,\u00a00.400], its step 1000 at an end of the grid); level at κ = 1 (0.600\u00a0[0.500,\u00a00.700] "
+        "against 0.700\u00a0[0.600,\u00a00.800])."
+    )
+    assert plain.startswith("- LPI against the localized actor-critic: ahead at κ = 0") and "behind" not in plain
+
+
+def test_the_published_page_says_who_is_ahead_by_its_table():
+    folder = Path(__file__).parents[1] / "figures/baseline"
+    page = (folder / "baseline.md").read_text(encoding="utf-8")
+    assert f"\n\n{standing.sentences(pd.read_csv(folder / 'baseline.csv'))}\n\n" in page
 
 
 def test_a_choice_at_an_end_of_its_grid_is_named():

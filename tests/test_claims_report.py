@@ -37,7 +37,7 @@ def test_the_table_survives_its_file(judged, tmp_path):
 
 def test_bad_files_are_named(judged, tmp_path):
     path = tmp_path / "claims.csv"
-    with pytest.raises(ResultsError, match="no such file; `snakemake --cores 2`"):
+    with pytest.raises(ResultsError, match="no such file; `.venv/bin/snakemake --cores 2`"):
         claims_report.read_claims(path)
     for changed, message in (
         (judged.drop(columns="low"), "column low: missing"),

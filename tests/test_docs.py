@@ -19,6 +19,12 @@ def test_the_columns_are_those_of_the_tables():
     assert "visited_share" in page
 
 
+def test_the_first_page_lists_every_page():
+    first = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^(?:.*<)?([\w-]+)>?$", first, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "docs").glob("*.md") if path.stem != "index")
+
+
 def named(text):
     """The names in code of modules and of what they hold."""
     return sorted(set(re.findall(r"`(lpi(?:\.\w+)+)`", text)))

@@ -32,7 +32,8 @@ def clone(tmp_path_factory):
 
 def run(folder: Path, line: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"PATH": f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"}
-    # the clone's package, not the one that is installed
+    # the clone has no environment of its own; and its package is meant, not the one that is installed
+    line = line.removeprefix(".venv/bin/")
     line = re.sub(r"^lpi ", "python -m lpi ", line)
     return subprocess.run(["sh", "-c", line], cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -49,6 +50,7 @@ def test_walk_through(clone, section):
         assert kind == "console", f"a block of {kind} that no test runs"
         status = int(value) if key == "status" else 0
         for line in text.splitlines():
+            assert not re.match(r"(lpi|python|snakemake) ", line), f"not of the project's environment: {line}"
             done = run(clone, line)
             assert done.returncode == status, f"{line}\n{done.stdout}{done.stderr}"
             if status == 2:

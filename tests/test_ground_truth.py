@@ -199,7 +199,7 @@ def test_files_are_checked_when_read(tmp_path):
     path.write_text(",".join(lines[0]) + "\n")
     with pytest.raises(ResultsError, match="the table has no rows"):
         tables.read(path, LOCALITY)
-    with pytest.raises(ResultsError, match=r"none\.csv: no such file; `snakemake --cores 2` in"):
+    with pytest.raises(ResultsError, match=r"none\.csv: no such file; `.venv/bin/snakemake --cores 2` in"):
         tables.frame(tmp_path / "none.csv", LOCALITY)
 
 

@@ -260,7 +260,9 @@ def test_standalone_without_curves_says_what_to_run(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    expected = "lpi.results.ResultsError: ../results/working/curves.csv: no such file; `snakemake --cores 2` in the"
+    expected = (
+        "lpi.results.ResultsError: ../results/working/curves.csv: no such file; `.venv/bin/snakemake --cores 2` in"
+    )
     assert done.stderr.splitlines()[-1].startswith(expected)
 
 
@@ -271,7 +273,7 @@ def test_in_a_notebook_a_mistake_is_one_line_and_an_error_of_the_program_is_not(
     ).execute()
     mistake, error = (cell.outputs[0] for cell in shown.cells[1:])
     assert mistake.traceback == [
-        "ResultsError: none.csv: no such file; `snakemake --cores 2` in the project's folder makes it"
+        "ResultsError: none.csv: no such file; `.venv/bin/snakemake --cores 2` in the project's folder makes it"
     ]
     assert len(error.traceback) > 2
 
@@ -320,6 +322,6 @@ def test_a_notebook_without_its_table_names_the_command_that_makes_it(tmp_path, 
     parameters, *cells = (cell.source for cell in _read(FOLDER / f"{name}.ipynb").cells if cell.cell_type == "code")
     exec(parameters, values)
     values["design"] = str(FOLDER.parent / "config/multiverse.yaml")
-    with pytest.raises(Mistake, match=r"no such file; `(snakemake --cores 2|python benchmarks/growth)"):
+    with pytest.raises(Mistake, match=r"no such file; `.venv/bin/(snakemake --cores 2|python benchmarks/growth)"):
         for cell in cells:
             exec(cell, values)

@@ -63,10 +63,18 @@ def test_the_report_is_an_article_and_its_links_lead_somewhere(committed, errata
             assert not anchor or f'<a id="{anchor}"></a>' in pages[name], (page, target)
 
 
-def test_committed_readme_and_errata(committed, errata):
-    present = (ROOT / report.README).read_text(encoding="utf-8")
-    assert report.BEGIN in present and report.END in present
-    assert report.readme_text(present, committed) == present
+@pytest.mark.parametrize("page", report.BLOCKS)
+def test_committed_blocks(committed, page):
+    name, _ = report.BLOCKS[page]
+    present = (ROOT / page).read_text(encoding="utf-8")
+    assert present.count(report.BEGIN.format(name)) == present.count(report.END.format(name)) == 1
+    assert report.page_with_block(page, present, committed) == present
+    older = present.replace("κ = 3", "κ = 4")
+    assert older != present and report.page_with_block(page, older, committed).count("κ = 3") > 0
+    assert report.page_with_block(page, "no marks", committed) == "no marks"
+
+
+def test_committed_errata(errata):
     assert (ROOT / report.ERRATA_LIST).read_text(encoding="utf-8") == report.errata_text(errata)
 
 
@@ -151,6 +159,16 @@ def test_the_conclusion_is_grammatical_and_leads_with_the_main_finding(folder, c
     assert report_text.conclusion(committed).startswith("**")
 
 
+def test_the_table_of_readings_settles_every_open_choice():
+    rows = re.findall(
+        r"^\| [A-Z] \|.*\| ([^|]*) \|$", (ROOT / "docs/open-choices.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    leading = {names[0] for row in rows if (names := re.findall(r"`(\w+)`", row))}
+    table = report_text.readings_table()
+    assert {"inner_steps", "p1_means", "step_schedule"} <= leading
+    assert [name for name in sorted(leading) if f"\n| `{name}` |" not in table] == []
+
+
 def test_titles_are_those_of_claims():
     assert set(report_words.TITLES) <= set(CLAIMS)
     assert report_words.title("rate_own") != CLAIMS["rate_own"].says and report_words.title("new") == "new"
@@ -166,6 +184,17 @@ def test_the_weakest_part_is_shown_under_each_reading(folder):
         "- [works well outside the hypotheses](claims.md#works_outside): `working` 0.4\u00a0[0.4,\u00a00.4] at n = 8, τ = 0.5, "
         "κ = 0 (reward, against 0.5).\n- [larger κ needs more samples](claims.md#samples): judged in the multiverse only."
     )
+
+
+def test_parts_that_could_not_be_tested_are_counted_in_the_cell(folder):
+    path = folder / "working" / "claims.csv"
+    table = pd.read_csv(path)
+    rows = [table.iloc[:1].assign(claim="similar_rates", part=f"κ = {kappa}", verdict=verdict)
+            for kappa, verdict in enumerate(("supported", "not tested", "supported"))]  # fmt: skip
+    pd.concat([table, *rows]).to_csv(path, index=False)
+    published = report_tables.load(folder)
+    assert report_text.verdict_cell(published, "working", "similar_rates") == "not resolvable (2/3, 1 not tested)"
+    assert "the seeds do not decide, or a part could not be tested" in report_text.table_key()
 
 
 def test_every_judged_claim_is_in_one_group(folder):
@@ -226,6 +255,9 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
     )
     assert "1 of its 1 supported claims are about best policies" in report_beyond.best_sentence(published)
     assert "counted so, reading 00 is first with 1 and 0 (`rate_own`; 2 such)" in report_beyond.best_sentence(published)
+    assert report_beyond.best_sentence(published).endswith(
+        "it differs from `best_match` in `p1_means` = failure. *Such* are the readings with these counts."
+    )
     # the shipped reading beside the fraction does not count
     assert "(claims.md#rate_own) | 0 | 100 |" in report_beyond.multiverse_shares(published)
     assert report_beyond.multiverse_tried(published) == ("`p1_means`: success, failure; `episode_length`: null.")

@@ -131,7 +131,7 @@ def test_reader_refuses_what_is_no_table(tmp_path, data, message):
 
 
 def test_missing_file_says_what_makes_it(tmp_path):
-    with pytest.raises(ResultsError, match=r"no such file; `snakemake --cores 2`"):
+    with pytest.raises(ResultsError, match=r"no such file; `.venv/bin/snakemake --cores 2`"):
         results.read_curves(tmp_path / "curves.csv")
 
 

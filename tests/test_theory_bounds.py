@@ -79,6 +79,33 @@ def test_printed_statements_hold_but_for_those_known_to_fail(checks):
     assert broken == FAIL_INSIDE
 
 
+def lemma_22_left(table, i, far, default):
+    """Its left side: what replacing the states and actions of the agents `far` changes of the gains of agent i's actions."""
+    n = table.ndim // 2
+    replaced = table
+    for axis in [far_axis for j in far for far_axis in (j, n + j)]:
+        replaced = np.take(replaced, [default % table.shape[axis]], axis=axis)
+    return float(np.ptp(table - replaced, axis=n + i).max())
+
+
+def test_lemma_22_holds_for_q_functions_that_decay():
+    """Whatever they are: only their decay v' enters, and one of dist(i, j) and kappa - dist(i, j) is at least kappa / 2."""
+    closest = 0.0
+    for child in np.random.SeedSequence(22).spawn(40):
+        rng = np.random.default_rng(child)
+        mdp, mu = coupling.weakly_coupled(rng)
+        q = coupling.q_functions(rng, mdp)
+        nu = theory.decay(mdp, theory.q_influence(mdp, q), mu)
+        for kappa in range(mdp.agents):
+            for i, members in enumerate(mdp.network.neighbourhoods(kappa)):
+                far = [j for j in range(mdp.agents) if j not in members]
+                for table in q:
+                    left = lemma_22_left(table.reshape(*mdp.states, *mdp.actions), i, far, int(rng.integers(2)))
+                    assert left <= 2 * nu / (kappa / 2 + 1) ** mu * (1 + 1e-9)
+                    closest = max(closest, left / (2 * nu / (kappa / 2 + 1) ** mu))
+    assert closest > 0.3  # else the bound was tried nowhere
+
+
 def test_lemma_9_forgets_that_the_reward_changes_with_the_own_state():
     """Uniform policy: Z^zeta = 0, so the printed bound is r_bar I; but agent 0 is paid for a state that 1 moves."""
     gamma, strength = 0.5, 0.25

@@ -106,7 +106,7 @@ def test_acting_has_a_panel_for_each_convention_and_a_line_for_each_p_eff(tmp_pa
     figure = truth_figures.acting_probability(table)
     panels = _visible(figure)
     assert [ax.get_title() for ax in panels] == [
-        "$p_1$: failing, $p_2$: failing (as printed)",
+        "$p_1$: failure, $p_2$: failure (as printed)",
         "$p_1$: success, $p_2$: success (as the prose needs)",
     ]
     assert len({ax.get_ylim() for ax in panels}) == 1

@@ -27,6 +27,7 @@ from lpi.baselines.design import (
     choices,
     settings_of,
 )
+from lpi.baselines.standing import sentences
 from lpi.studies.results import interval
 
 CHOICES = {"paper": "the paper's", "one": "one for all κ", "each": "one for each κ"}
@@ -60,7 +61,7 @@ def summary(result: pd.DataFrame, chosen: Chosen) -> pd.DataFrame:
 
 def text(screen: pd.DataFrame, result: pd.DataFrame, chosen: Chosen) -> str:
     """What was compared, how the steps were chosen, and the tables."""
-    settings = settings_of(0).training
+    settings, found = settings_of(0).training, summary(result, chosen)
     lines = [
         "# LPI beside the localized actor-critic",
         "",
@@ -69,7 +70,9 @@ def text(screen: pd.DataFrame, result: pd.DataFrame, chosen: Chosen) -> str:
         "the regularised J has closed after the last loop (Figure 4's gap): mean and 95 % Student-t interval over seeds.",
         "",
         *HEADER,
-        *_table(summary(result, chosen)),
+        *_table(found),
+        "",
+        sentences(found),
         "",
         f"Steps were chosen by the largest mean share closed on {_seeds()} alone, once for all κ and once for each κ; the "
         f"paper's step of LPI is {PAPER_STEP:g}. Steps of the two algorithms are not on one scale. Nothing else was tuned, "

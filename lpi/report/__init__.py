@@ -1,14 +1,14 @@
-"""The replication report, its appendix, the errata, and the table at the top of the README, from the figures folder's tables.
+"""The replication report, its appendix, the errata, and the README's table of claims, from the figures folder's tables.
 
-`python -m lpi.report` brings docs/replication-report.md, docs/claims.md, docs/errata.md and the block between the marks
-in README.md up to date; the tests fail where they are not.  No result is typed into the templates: their numbers come
+`python -m lpi.report` brings docs/replication-report.md, docs/claims.md, docs/artifact.md, docs/errata.md and the blocks
+between marks in README.md and on the page of the actor-critic up to date; the tests fail where they are not.  No result is typed into the templates: their numbers come
 from the tables, the verdicts from `lpi.claims`, the paper's parameters from `lpi.config`.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,9 @@ TEMPLATES = {
 """Pages and what they are rendered from."""
 ERRATA = "workflow/report/errata.yaml"
 ERRATA_LIST, README = "docs/errata.md", "README.md"
-BEGIN, END = "<!-- claims: made by python -m lpi.report -->\n", "<!-- end of claims -->"
+ACTOR_CRITIC = "docs/algorithms/6-localized-actor-critic.md"
+BEGIN, END = "<!-- {}: made by python -m lpi.report -->\n", "<!-- end of {} -->"
+"""Marks around a block of a page that is otherwise written by hand."""
 KINDS = {
     "error": "Statements and steps that fail as printed",
     "contradiction": "Contradictions",
@@ -88,11 +90,20 @@ def errata_text(errata: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def readme_text(present: str, published: Published) -> str:
-    """README.md with the table of claims in its place; unchanged where it has no place for it."""
-    before, mark, rest = present.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{text.claims_block(published)}\n{END}{after}" if mark else present
+BLOCKS: dict[str, tuple[str, Callable[[Published], str]]] = {
+    README: ("claims", text.claims_block),
+    ACTOR_CRITIC: ("standing", beyond.baseline_standing),
+}
+"""Pages written by hand with one block that is made: its name in the marks and what it says."""
+
+
+def page_with_block(page: str, present: str, published: Published) -> str:
+    """The text of a page of `BLOCKS` with its block as of today; unchanged where it has no place for it."""
+    name, made = BLOCKS[page]
+    begin, end = BEGIN.format(name), END.format(name)
+    before, mark, rest = present.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{made(published)}\n{end}{after}" if mark else present
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -123,12 +134,12 @@ def main(arguments: list[str] | None = None) -> None:
     for page, content in pages.items():
         atomic_write(page, content)
     atomic_write(ERRATA_LIST, errata_text(errata))
-    readme = Path(README)
-    if readme.exists():
-        present = readme.read_text(encoding="utf-8")
-        updated = readme_text(present, published)
-        if updated != present:
-            atomic_write(readme, updated)
+    for page in BLOCKS:
+        if Path(page).exists():
+            present = Path(page).read_text(encoding="utf-8")
+            updated = page_with_block(page, present, published)
+            if updated != present:
+                atomic_write(page, updated)
 
 
 def _save(table: pd.DataFrame, figures: str, name: str) -> None:

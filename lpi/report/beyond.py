@@ -8,10 +8,12 @@ from typing import cast
 
 import pandas as pd
 
+from lpi.baselines import standing
 from lpi.claims import CONTRADICTED, SUPPORTED, UNAFFECTED, UNRESOLVED, equivalence
 from lpi.claims.intervals import LEVEL, equivalence_level, family, quantile, student_of
 from lpi.config import SETTINGS, resolve
 from lpi.multiverse import text as multiverse
+from lpi.multiverse.effects import text_of
 from lpi.report import coverage
 from lpi.report.tables import Published
 from lpi.report.words import amount, interval, linked, not_run, number, percent, word
@@ -188,7 +190,22 @@ def best_sentence(published: Published) -> str:
     """What the reading found by search is."""
     if published.best is None:
         return f"The reading that satisfies the most claims: {not_run('multiverse')}"
-    return multiverse.best_sentence(published.best)
+    said = multiverse.best_sentence(published.best)
+    other = published.best["sentences"]["reading"]
+    return said + (_told_apart(published, other) if f"reading {other} " in said else "")
+
+
+def _told_apart(published: Published, other: str) -> str:
+    """What a reading that is named by its digits is: the choices in which it differs from `best_match`; space before."""
+    if published.verdicts is None or other not in set(published.verdicts["reading"]):
+        return ""
+    best = cast(dict, published.best)["settings"]
+    (row,) = published.verdicts[published.verdicts["reading"] == other].head(1).to_dict("records")
+    apart = [f"`{name}` = {row[name]}" for name, value in best.items() if str(row[name]) != text_of(value)]
+    return (
+        f" Its name has a digit for each choice of the multiverse; it differs from `best_match` in {', '.join(apart)}. *Such* "
+        "are the readings with these counts."
+    )
 
 
 def elsewhere(published: Published, claim: str) -> str:
@@ -303,6 +320,13 @@ def _price(row) -> str:
 def advice_list(published: Published) -> str:
     """The advice that the studies come to."""
     return "\n".join(f"- {line}" for line in published.answers.get("Advice", ())) or not_run("studies")
+
+
+def baseline_standing(published: Published) -> str:
+    """Where LPI is ahead of the localized actor-critic and where it is behind."""
+    if published.baseline is None:
+        return "*Not run yet: `.venv/bin/snakemake --cores 2 baseline`.*\n"
+    return standing.sentences(published.baseline) + "\n"
 
 
 def coverage_table(published: Published) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from lpi.baselines.standing import COLUMNS as BASELINE_COLUMNS
 from lpi.claims import COLUMNS as CLAIM_COLUMNS
 from lpi.claims import UNTESTED, overall
 from lpi.config import READINGS, SETTINGS
@@ -93,6 +94,7 @@ class Published:
     between: pd.DataFrame | None = None
     """differences between neighbouring κ in the studies"""
     prices: pd.DataFrame | None = None
+    baseline: pd.DataFrame | None = None
     questions: Mapping[str, str] = field(default_factory=dict)
     """of the studies, by name"""
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -117,14 +119,18 @@ class Published:
         return found
 
     def parts(self, reading: str, claim: str) -> str:
-        """` (14/18)`: how many parts of a claim a reading's own runs support; nothing where it has one part or none."""
+        """` (9/12, 3 not tested)`: how many parts of a claim a reading's own runs support and how many they cannot test.
+
+        Nothing where the claim has one part or none.
+        """
         if self.claims is None:
             return ""
         rows = self.claims[(self.claims["reading"] == reading) & (self.claims["claim"] == claim)]
         if len(rows) < 2:
             return ""
         found = overall(rows).iloc[0]
-        return f" ({found['supported']}/{found['parts']})"
+        untested = (rows["verdict"] == UNTESTED).sum()
+        return f" ({found['supported']}/{found['parts']}" + f", {untested} {UNTESTED}" * bool(untested) + ")"
 
     def in_multiverse(self, reading: str, claim: str) -> str | None:
         """Verdict of the multiverse, at its first number of agents, on a claim under a shipped reading; None: none there."""
@@ -147,7 +153,7 @@ def load(folder: str | Path) -> Published:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ResultsError(f"{folder}: no such folder; the workflow makes it (`snakemake --cores 2`)")
+        raise ResultsError(f"{folder}: no such folder; the workflow makes it (`.venv/bin/snakemake --cores 2`)")
     configurations = {}
     for path in sorted(folder.glob("*/provenance.json")):
         configuration = _json(path)["configuration"]
@@ -171,6 +177,7 @@ def load(folder: str | Path) -> Published:
         contrasts=_csv(folder / "studies/contrasts.csv", CONTRAST_COLUMNS, needed=False),
         between=_csv(folder / "studies/between_kappas.csv", BETWEEN_COLUMNS, needed=False),
         prices=_csv(folder / "studies/prices.csv", PRICE_COLUMNS, needed=False),
+        baseline=_csv(folder / "baseline/baseline.csv", BASELINE_COLUMNS, needed=False),
         questions=questions,
         answers=answers,
         coverage=_csv(folder / "report/coverage.csv", COVERAGE_COLUMNS, needed=False),

@@ -26,6 +26,8 @@ MAIN = ("reward_by_tau", "reward_by_size")
 """The claims of Figures 1 and 3, which the README's first sentence is about."""
 EVERYWHERE = "every reading shown"
 """Those that were run on the whole grid; the multiverse has many more, with one n each."""
+SETTLED_ALIKE = ("inner_steps", "step_schedule", "default_state", "default_action")
+"""Settings that the text leaves open and every shipped reading has at its default."""
 GROUPS = {
     "supported": f"supported under {EVERYWHERE}",
     "contradicted": f"contradicted under {EVERYWHERE}",
@@ -38,13 +40,15 @@ GROUPS = {
 
 
 def claims_block(published: Published) -> str:
-    """The README's block: the conclusion, the table of claims, and what its columns mean."""
+    """The README's block: the main finding, the table of claims, what its columns mean, and the rest of the conclusion."""
     searched = f" Until `{BEST_MATCH}` has runs of its own, its column is what the multiverse found."
     note = searched if published.best is not None and BEST_MATCH not in published.readings else ""
     commands = "\n".join(f"- {letter(part)}: `{COMMANDS[part]}`: {cost(published, part)}" for part in COMMANDS)
+    main, tally = main_finding(published), tally_of_verdicts(published)
+    before, after = (main, f"{tally}\n\n") if main else (tally, "")
     return (
-        f"{conclusion(published)}\n\n{beyond.theory_sentence(published)}\n\n"
-        f"{verdict_table(published, 'docs/claims.md', commands=True)}\n\n{table_key()}\n\n"
+        f"{before}\n\n{verdict_table(published, 'docs/claims.md', commands=True)}\n\n{table_key()}\n\n"
+        f"{after}{beyond.theory_sentence(published)}\n\n"
         f"To regenerate, on as many idle cores as the command names:\n\n{commands}\n\n"
         f"{beyond.best_sentence(published)}{note} Claims about the best policies hang on what p₁ and p₂ mean alone.\n"
     )
@@ -71,9 +75,9 @@ def _all_parts(published: Published, claim: str, page: str) -> str:
 def table_key() -> str:
     """What the cells of `verdict_table` mean."""
     return (
-        "In brackets: how many of a claim's parts (pairs of κ, panels) support it; it is contradicted if one part is, "
-        "supported if all are. *Not resolvable*: the seeds do not decide. *Not visible*: the best policies differ by less "
-        "than matters and than the noise."
+        "In brackets: how many of a claim's parts (pairs of κ, panels) support it, and how many could not be tested; it is "
+        "contradicted if one part is, supported if all are. *Not resolvable*: the seeds do not decide, or a part could not be "
+        "tested. *Not visible*: the best policies differ by less than matters and than the noise."
     )
 
 
@@ -157,12 +161,17 @@ def unit(value: Any) -> str:
 
 def conclusion(published: Published) -> str:
     """What all of it comes to, as far as it was run; what a reader most wants to know first."""
+    return f"{main_finding(published)} {tally_of_verdicts(published)}".lstrip()
+
+
+def tally_of_verdicts(published: Published) -> str:
+    """How many claims are supported and contradicted under the readings, and which of them could not be otherwise."""
     if published.claims is None:
         return not_run("default")
     found = groups(published, published.readings)
     judged = sum(map(len, found.values()))
     counted = [f"{len(found[key])} {_are(len(found[key]))} {words}" for key, words in GROUPS.items() if found[key]]
-    lines = [*_main_finding(published, found), f"Of {judged} claims that were judged, {'; '.join(counted)}."]
+    lines = [f"Of {judged} claims that were judged, {'; '.join(counted)}."]
     foregone = [f"{title(claim)}: {CLAIMS[claim].foregone}" for claim in found["supported"] if CLAIMS[claim].foregone]
     if foregone:
         holds = "holds" if len(foregone) == 1 else "hold"
@@ -178,23 +187,25 @@ def conclusion(published: Published) -> str:
     return " ".join(lines)
 
 
-def _main_finding(published: Published, found: Mapping[str, Sequence[str]]) -> list[str]:
-    """The verdict on what Figures 1 and 3 are to show, with its parts; none where the two have different ones."""
+def main_finding(published: Published) -> str:
+    """The verdict on what Figures 1 and 3 are to show, with its parts; nothing where the two have different ones."""
+    if published.claims is None:
+        return ""
+    found = groups(published, published.readings)
     common = [words for key, words in GROUPS.items() if all(claim in found[key] for claim in MAIN)]
     if not common:
-        return []
-    claims = cast(pd.DataFrame, published.claims)
-    parts = claims[claims["claim"].isin(MAIN)]
+        return ""
+    parts = published.claims[published.claims["claim"].isin(MAIN)]
     held = [
         f"{(rows['verdict'] == SUPPORTED).sum()} of {len(rows)} under `{reading}`"
         for reading in published.readings
         if len(rows := parts[parts["reading"] == reading])
     ]
-    return [
+    return (
         f"**That a larger κ leads to a better regularised reward, which Figures 1 and 3 are to show, is {common[0]}.** Of its "
         f"parts (pairs of κ in a panel) are supported: {', '.join(held)}."
         f"{beyond.supported_in_multiverse(published, MAIN)}"
-    ]
+    )
 
 
 def _are(count: int) -> str:
@@ -202,8 +213,8 @@ def _are(count: int) -> str:
 
 
 def readings_table(names: Sequence[str] = tuple(READINGS)) -> str:
-    """The settings in which the shipped readings differ from one another or from the defaults."""
-    keys = [key for key in SETTINGS if any(key in READINGS[name] for name in names)]
+    """What readings settle: the settings that they name, and those that they leave alike at their defaults."""
+    keys = [key for key in SETTINGS if key in SETTLED_ALIKE or any(key in READINGS[name] for name in names)]
     lines = [
         f"| setting | {' | '.join(f'`{name}`' for name in names)} | source in the paper |",
         "|---|" + "---|" * (len(names) + 1),

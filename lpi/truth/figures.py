@@ -23,7 +23,7 @@ from lpi.plotting import COLUMNS, STYLE, WIDTH, caption, look, marked, panel_tit
 from lpi.results import ResultsError
 from lpi.summary import matrix, optimum_of, quartiles
 
-MEANINGS = {"failure": "failing", "success": "success"}
+MEANINGS = ("failure", "success")
 DECADES = 1.0
 """Least height of a panel of Figure 4 in powers of ten."""
 BELOW = 1.5
@@ -170,7 +170,7 @@ def acting_probability(table: pd.DataFrame, place: str = "middle") -> Figure:
 def convention_name(p1_means: str, p2_means: str) -> str:
     """A convention in words; that of the printed formula and that of the prose are named as such."""
     where = {("failure", "failure"): " (as printed)", ("success", "success"): " (as the prose needs)"}
-    words = f"$p_1$: {MEANINGS[p1_means]}, $p_2$: {MEANINGS[p2_means]}"
+    words = f"$p_1$: {p1_means}, $p_2$: {p2_means}"
     return words + where.get((p1_means, p2_means), "")
 
 

@@ -133,16 +133,16 @@ def locality(table: pd.DataFrame, agents: int) -> str:
             cells.append(
                 f"{loss(row['loss'])} ({_part(row['loss'] / whole)})" if row["loss"] > known else f"< {loss(known)}"
             )
-        lines.append(f"| {MEANINGS[one]} | {MEANINGS[two]} | {tau:g} | {loss(whole)} | {' | '.join(cells)} |")
+        lines.append(f"| {one} | {two} | {tau:g} | {loss(whole)} | {' | '.join(cells)} |")
     first = rows[rows["kappa"] == kappas[0]]
     share = first["loss"] / first["uniform_loss"]
     top, bottom = first.loc[share.idxmax()], first.loc[share.idxmin()]
     lines.append(
         f"\nJ* − J of the best κ-hop policy found from {_range(rows['starts'])} starts, n = {agents}, and in brackets its "
         f"share of what the uniform policy loses. All starts of a row led to the same J within {loss(rows['spread'].max())}. "
-        f"For κ = {kappas[0]} the share is largest, {_part(share.max())}, under p₁: {MEANINGS[top['p1_means']]}, "
-        f"p₂: {MEANINGS[top['p2_means']]}, τ = {top['tau']:g}, and smallest, {_part(share.min())}, under "
-        f"p₁: {MEANINGS[bottom['p1_means']]}, p₂: {MEANINGS[bottom['p2_means']]}, τ = {bottom['tau']:g}."
+        f"For κ = {kappas[0]} the share is largest, {_part(share.max())}, under p₁: {top['p1_means']}, "
+        f"p₂: {top['p2_means']}, τ = {top['tau']:g}, and smallest, {_part(share.min())}, under "
+        f"p₁: {bottom['p1_means']}, p₂: {bottom['p2_means']}, τ = {bottom['tau']:g}."
     )
     return "\n".join(lines)
 
@@ -184,10 +184,8 @@ def acting(table: pd.DataFrame, place: str = "middle") -> str:
             near = {distance: value for distance, value in at.items() if np.isfinite(distance)}
             reaches[p_eff] = reach(list(near), list(near.values()), at[np.inf])
             values = [_probability(at.get(distance, math.nan)) for distance in (np.inf, 3.0, 2.0, 1.0)]
-            lines.append(
-                f"| {MEANINGS[one]} | {MEANINGS[two]} | {p_eff:g} | {' | '.join(values)} | {_hops(reaches[p_eff])} |"
-            )
-        name = f"p₁: {MEANINGS[one]}, p₂: {MEANINGS[two]}"
+            lines.append(f"| {one} | {two} | {p_eff:g} | {' | '.join(values)} | {_hops(reaches[p_eff])} |")
+        name = f"p₁: {one}, p₂: {two}"
         falls = all(high > low for high, low in itertools.pairwise(reaches.values()))
         earlier.append(falls)
         far = convention[convention["distance"] == 2.0].sort_values("p_eff")["acting"].to_numpy()

@@ -13,7 +13,7 @@ COVERAGE, RUNS = HERE / "coverage.csv", HERE / "coverage_runs.csv"
 COVERED = ("module", "statements", "statements_covered", "branches", "branches_covered", "lines_missed")
 RUN = ("run", "tests", "failed", "stopped")
 DRAWN, MUTANTS, EQUIVALENT = HERE / "mutation.csv", HERE / "mutants.csv", HERE / "equivalent.csv"
-ASKED_COVERAGE, ASKED_SCORE = 95, 85
+GOAL_COVERAGE, GOAL_SCORE = 95, 85
 """Percent."""
 NONE = "Not measured yet.\n"
 NOT_COUNTED = "–"
@@ -74,8 +74,8 @@ def coverage_text() -> str:
     head = ["", "statements", "covered", "branches", "covered", "both"]
     lines = [line("**lpi**", total), *(line(f"`{row['module']}`", row) for row in least)]
     runs = [[row["run"], row["tests"], row["failed"], row["stopped"]] for row in read(RUNS)]
-    met = all(100 * total[f"{part}_covered"] >= ASKED_COVERAGE * total[part] for part in ("statements", "branches"))
-    verdict = f"Asked: {ASKED_COVERAGE} % of the lines and of the branches; {'met' if met else '**not met**'}.\n"
+    met = all(100 * total[f"{part}_covered"] >= GOAL_COVERAGE * total[part] for part in ("statements", "branches"))
+    verdict = f"Goal: {GOAL_COVERAGE} % of the lines and of the branches; {'met' if met else '**not met**'}.\n"
     return f"{verdict}\n{table(head, lines)}\n{table(['tests run', 'tests', 'failed', 'stopped'], runs)}"
 
 
@@ -107,8 +107,8 @@ def mutation_text() -> str:
                 same += 1
                 reasons[equivalent[key(row)]] += 1
         low, high = wilson(dead, len(own) - same)
-        met = met and 100 * dead >= ASKED_SCORE * (len(own) - same)
-        above += [f"`{target['target']}`"] if 100 * low >= ASKED_SCORE else []
+        met = met and 100 * dead >= GOAL_SCORE * (len(own) - same)
+        above += [f"`{target['target']}`"] if 100 * low >= GOAL_SCORE else []
         alone.append(f"{share(found['killed'], len(own) - same)} of `{target['target']}`")
         rows.append([
             f"`{target['target']}`", target["places"], len(own), found["killed"], found["timeout"],
@@ -116,7 +116,7 @@ def mutation_text() -> str:
         ])  # fmt: skip
     head = ["", "places", "mutants", "killed", "timed out", "crashed", "survived", "equivalent", "score"]
     verdict = (
-        f"Asked: {ASKED_SCORE} % of the mutants that are not equivalent; {'met' if met else '**not met**'} by the estimate, and "
+        f"Goal: {GOAL_SCORE} % of the mutants that are not equivalent; {'met' if met else '**not met**'} by the estimate, and "
         f"by the whole interval for {', '.join(above) or 'none'}. Mutants that time out or crash count as killed; a test that "
         f"fails kills {', '.join(alone)}.\n"
     )

@@ -49,7 +49,7 @@ def look(browser, results: Path, shots: Path) -> Iterator[str]:
         with server(folder) as (host, address):
             window = Window(browser, "desktop", host)
             (told,) = run_all(window, address, folder / f"notebooks/{EMPTY}.ipynb", "") or [""]
-            if "no such file; `snakemake --cores 2`" not in told or len(told.splitlines()) > 1:
+            if "no such file; `.venv/bin/snakemake --cores 2`" not in told or len(told.splitlines()) > 1:
                 yield f"{EMPTY} without results: {told or 'no error'}"
             shoot(window, shots / f"lab-{EMPTY}-without-results.png", ERROR)
             (folder / "results").symlink_to(results.resolve())

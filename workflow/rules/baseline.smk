@@ -1,4 +1,4 @@
-# LPI beside the localized actor-critic, apart from the default job:  snakemake --cores 2 baseline
+# LPI beside the localized actor-critic, apart from the default job:  .venv/bin/snakemake --cores 2 baseline
 rule baseline:
     input:
         "<figures>/baseline/provenance.json",

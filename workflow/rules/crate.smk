@@ -1,4 +1,5 @@
-# What is published as an RO-Crate, with what its jobs took, apart from the default job:  snakemake --cores 1 crate
+# What is published as an RO-Crate, with what its jobs took, apart from the default job:
+#   .venv/bin/snakemake --cores 1 crate
 rule crate:
     input:
         "<figures>/ro-crate-metadata.json",

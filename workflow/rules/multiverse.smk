@@ -1,4 +1,4 @@
-# Many readings at once, apart from the default job:  snakemake --cores 2 multiverse
+# Many readings at once, apart from the default job:  .venv/bin/snakemake --cores 2 multiverse
 rule multiverse:
     input:
         "<figures>/multiverse/provenance.json",

@@ -28,7 +28,8 @@ rule report:
 
 if EXPERIMENT.figures_folder == "figures":
 
-    # README.md gets its table of claims in passing: it is written by hand, and no output that Snakemake may delete.
+    # README.md and a page of docs/algorithms get a block in passing: they are written by hand, and no outputs that Snakemake
+    # may delete.
     rule publish_report:
         input:
             rules.report.output,
@@ -46,7 +47,7 @@ if EXPERIMENT.figures_folder == "figures":
         params:
             figures=EXPERIMENT.figures_folder,
         message:
-            "Publish the report: docs/replication-report.md, docs/claims.md, docs/artifact.md"
+            "Publish the report: docs/*.md and the verdicts in README.md (with another figures_folder they stay)"
         shell:
             "python -m lpi.report --figures {params.figures:q} > {log:q} 2>&1"
 

@@ -1,4 +1,4 @@
-# How runs grow, apart from the default job:  snakemake --cores 2 scaling
+# How runs grow, apart from the default job:  .venv/bin/snakemake --cores 2 scaling
 rule scaling:
     input:
         "<figures>/scaling/provenance.json",

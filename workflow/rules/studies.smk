@@ -1,4 +1,4 @@
-# Why LPI does what it does, and what works, apart from the default job:  snakemake --cores 2 studies
+# Why LPI does what it does, and what works, apart from the default job:  .venv/bin/snakemake --cores 2 studies
 rule studies:
     input:
         "<figures>/studies/provenance.json",

@@ -1,4 +1,4 @@
-# The committed tables against runs of today, apart from the default job:  snakemake --cores 2 verify
+# The committed tables against runs of today, apart from the default job:  .venv/bin/snakemake --cores 2 verify
 # What it trains is temporary, so that each call trains anew, and results that are there already do not stand in; what
 # Snakemake keeps for a job that failed goes as well, so that nothing stale is compared after a mending.  The rule has no
 # benchmark: Snakemake takes that for an output, and would do nothing in the second call.

@@ -44,7 +44,7 @@ def quoted_tables(wildcards):
     Not inputs: a report must not start the multiverse.
     """
     folder = Path(EXPERIMENT.figures_folder)
-    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory", "baseline"}
+    made = {*EXPERIMENT.readings, *TRUTH_TABLES, "theory"}
     paths = [path for kind in ("csv", "json", "md") for path in folder.glob(f"*/*.{kind}")]
     quoted = sorted(path for path in paths if path.parent.name not in made and path.name != "runs.csv")
     return [f"{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in quoted]
