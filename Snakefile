@@ -94,8 +94,9 @@ onstart:
 
 
 onsuccess:
-    print(f"Figures, tables and notebooks: {EXPERIMENT.figures_folder}/")
+    print(f"Results: {EXPERIMENT.results_folder}/")
     if Path(EXPERIMENT.figures_folder, "index.html").exists():
+        print(f"Figures, tables and notebooks: {EXPERIMENT.figures_folder}/")
         print(f"Look at them in a browser: {EXPERIMENT.figures_folder}/index.html")
 
 

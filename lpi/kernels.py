@@ -12,10 +12,12 @@ The caches of kernels that are not made here are left alone.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import pickle
+import stat
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -36,23 +38,35 @@ _SIZE = 4  # bytes of a checksum
 def folder() -> Path:
     """For compiled kernels: `NUMBA_CACHE_DIR`, or a folder of its own for each state of the package's source files.
 
-    numba looks at the file of a kernel, not at the files of the functions that are compiled into it, and would go on
+    The first that can be written of: the one chosen, one within the package, among the user's caches, and among the
+    system's temporary files.  numba looks at the file of a kernel, not at the files of the functions that are compiled into it, and would go on
     using what was compiled from an older one.
     """
-    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(chosen)
     package = Path(__file__).parent
     sources = b"".join(path.read_bytes() for path in sorted(package.rglob("*.py")))
     name = f"kernels-{hashlib.sha256(sources).hexdigest()[:16]}"
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    for parent in (package / "__pycache__", home / "lpi"):
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    for path in (*([Path(chosen)] if chosen else []), package / "__pycache__" / name, home / "lpi" / name):
         try:
-            (parent / name).mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
-        if os.access(parent / name, os.W_OK):
-            return parent / name
-    return Path(tempfile.mkdtemp(prefix="lpi-"))
+        if os.access(path, os.W_OK):
+            return path
+    return _temporary(name)
+
+
+def _temporary(name: str) -> Path:
+    """A folder that the processes of this user share, and that no other could have made: its files will be unpickled."""
+    own = Path(tempfile.gettempdir()) / f"lpi-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        own.mkdir(mode=0o700)
+    found = own.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o022:
+        return Path(tempfile.mkdtemp(prefix="lpi-"))
+    (own / name).mkdir(exist_ok=True)
+    return own / name
 
 
 def njit(*, cache: bool = False, **options) -> Callable[[Callable], Callable]:

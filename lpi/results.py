@@ -123,23 +123,18 @@ def read_lines(path: str | os.PathLike, columns: Mapping[str, Column]) -> list[l
     return lines
 
 
-def read_curves(path: str | os.PathLike, partial: bool = False) -> pandas.DataFrame:
+def read_curves(path: str | os.PathLike) -> pandas.DataFrame:
     """The checked rows of a curves file as a DataFrame.
 
-    Args:
-        path: the file.
-        partial: whether it may lack runs of its grid.
-
     Raises:
-        ResultsError: as `read_rows`; or, unless partial, some panel (n, tau) lacks a kappa or a seed that another has,
-            as in a file that is cut between two runs.
+        ResultsError: as `read_rows`; or some panel (n, tau) lacks a kappa or a seed that another has, as in a file that
+            is cut between two runs.  One that is cut between two panels is seen by whoever asks for the panels lost.
     """
     import pandas
 
     must_exist(path, "snakemake --cores 2")
     rows = read_rows(path)
-    if not partial:
-        _check_grid({run_of(row) for row in rows}, path)
+    _check_grid({run_of(row) for row in rows}, path)
     kinds = {"str": "str", "int": "int64", "float": "float64"}
     return pandas.DataFrame(rows, columns=list(COLUMNS)).astype({name: kinds[c.kind] for name, c in COLUMNS.items()})
 

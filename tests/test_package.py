@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import older_processor
 import pytest
 
 import lpi
+from lpi import kernels
 
 PACKAGE = Path(lpi.__file__).parent
 ENTROPY = """
@@ -56,6 +58,31 @@ def test_importing_the_package_leaves_the_process_alone():
     environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
     command = [sys.executable, "-c", IMPORTS]
     assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout == "True \n"
+
+
+def test_kernels_are_kept_where_something_can_be_written(tmp_path, monkeypatch):
+    def found():
+        kernels.folder.cache_clear()
+        return kernels.folder()
+
+    def folder(path):
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(path))
+        return found()
+
+    file = tmp_path / "file"
+    file.touch()
+    assert folder(tmp_path / "chosen") == tmp_path / "chosen"
+    assert folder(file).parent == PACKAGE / "__pycache__"
+    monkeypatch.setattr(kernels, "__file__", str(file / "kernels.py"))  # as in a package that cannot be written
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert found().parent == tmp_path / "lpi"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(file))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    shared = found()
+    assert shared.parent == tmp_path / f"lpi-{os.getuid()}" and found() == shared
+    shared.parent.chmod(0o777)  # anyone could have put files there
+    assert found().parent == tmp_path and found() != found()
+    kernels.folder.cache_clear()
 
 
 DAMAGE = {
@@ -114,6 +141,18 @@ def test_kernels_that_two_processes_compiled_at_once_are_not_mistaken(tmp_path):
     for path, other in ((first, contents[1]), (second, contents[0])):
         path.write_bytes(other)
     assert run() == "2.0 2.0\n"
+
+
+FEATURES = """
+import numba, numpy
+print(numpy._core._multiarray_umath.__cpu_features__["X86_V3"], numba.config.CPU_NAME, repr(numba.config.CPU_FEATURES))
+"""
+
+
+def test_the_older_processor_is_one():
+    command, environment = [sys.executable, "-c", FEATURES], {**os.environ, **older_processor.SETTINGS}
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout == "False generic ''\n"
 
 
 def test_a_run_is_the_same_bytes_for_another_processor(tmp_path):

@@ -21,6 +21,7 @@ from lpi.report import tables as report_tables
 from lpi.report import text as report_text
 from lpi.report import words as report_words
 from lpi.results import ResultsError
+from lpi.theory.verification import UNIFORM_LOSS
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES = {page: (ROOT / path).read_text(encoding="utf-8") for page, path in report.TEMPLATES.items()}
@@ -254,10 +255,11 @@ def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):
         in report_beyond.best_sentence(published)
     )
     assert "1 of its 1 supported claims are about best policies" in report_beyond.best_sentence(published)
-    assert "counted so, reading 00 is first with 1 and 0 (`rate_own`; 2 such)" in report_beyond.best_sentence(published)
-    assert report_beyond.best_sentence(published).endswith(
-        "it differs from `best_match` in `p1_means` = failure. *Such* are the readings with these counts."
+    assert (
+        "counted so, reading 00 is first with 1 and 0 (`rate_own`; 2 readings have these counts)"
+        in report_beyond.best_sentence(published)
     )
+    assert report_beyond.best_sentence(published).endswith("it differs from `best_match` in `p1_means` = failure.")
     # the shipped reading beside the fraction does not count
     assert "(claims.md#rate_own) | 0 | 100 |" in report_beyond.multiverse_shares(published)
     assert report_beyond.multiverse_tried(published) == ("`p1_means`: success, failure; `episode_length`: null.")
@@ -272,6 +274,7 @@ def test_theorems_and_their_failures(folder):
         ("family", "Lemma 9", "Z", "printed", "200 MDPs", "yes", 0.0, 0.1, 60, 57, 0),
         ("family", "Lemma 9", "Z", "corrected", "200 MDPs", "yes", 1.0, 0.1, 60, 0, 0),
         ("family", "Theorem 1", "J", "printed", "200 MDPs", "yes", 1.0, 0.004, 60, 0, 60),
+        ("family", "Theorem 1", UNIFORM_LOSS, "printed", "200 MDPs", "yes", 1.0, 0.005, 60, 0, 60),
         ("hypothesis", "Theorem 1", "gamma", "printed", "p1: failure", "no", 0.8, 0.95, 1, 0, 0),
     ]
     rows = [(*row, "a note" if row[0] == "hypothesis" else "") for row in rows]
@@ -289,7 +292,7 @@ def test_theorems_and_their_failures(folder):
     assert "57 of 60" in report_beyond.theory_broken(published)
     missed = report_beyond.theory_missed(published)
     assert "| gamma | 0.8 | 0.95 | a note |" in missed
-    assert "`working`: inner loop starts from the uniform policy" in missed and "one trajectory" in missed
+    assert "`working` misses inner loop starts from the uniform policy" in missed and "one trajectory" in missed
 
 
 def test_times_and_sizes(tmp_path, folder):
@@ -327,7 +330,7 @@ def test_times_and_sizes(tmp_path, folder):
     assert report_words.cost(published, "multiverse") == "30 s of jobs with one core each, 0 MB"
     assert report_words.cost(published, "studies") == "not measured"
     assert report_words.total_cost(published).endswith(
-        "; neither the processor's time nor failed attempts are known of A, B"
+        "; the processor's time and failed attempts are not known for A, B"
     )
     # a folder that lacks a part leaves that part's numbers as they were
     merged = report_tables.kept(table.iloc[:1].assign(jobs=7), folder).set_index("part")

@@ -263,7 +263,7 @@ def test_lemma_9_diverges_where_influence_does_not_die_out():
 
 def test_uniform_policy_meets_theorem_1_for_all_but_enormous_kappa(checks):
     """What Theorem 1 promises of the truncated optimum, the policy that sees nothing delivers too."""
-    found = [check for check in checks if check.quantity == "J(zeta*) - J(uniform), same bound"]
+    found = [check for check in checks if check.quantity == verification.UNIFORM_LOSS]
     assert found and max(check.measured / check.bound for check in found) < 0.01
 
 

@@ -20,7 +20,10 @@ def sentences(table: pd.DataFrame) -> str:
         table: rows with `COLUMNS`.
     """
     each = table[table["choice"] == "each"].set_index(["algorithm", "kappa"])
-    lines = ["With a step for each κ; ahead is whose interval lies above the other's:", ""]
+    lines = [
+        "With a step for each κ. *Ahead*: its whole interval lies above the other's; *level*: neither is ahead.",
+        "",
+    ]
     for name, entry in ALGORITHMS.items():
         if name == "lpi":
             continue

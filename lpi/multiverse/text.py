@@ -122,9 +122,10 @@ def sentences_sentence(best: Mapping[str, Any]) -> str:
     if other["supported"] == other["best_supported"] and other["contradicted"] == other["best_contradicted"]:
         return f"{text}; no reading does better."
     names = ", ".join(f"`{name}`" for name in other["claims_supported"])
+    alone = "no other reading has" if other["tied"] == 1 else f"{other['tied']} readings have"
     return (
         f"{text}; counted so, reading {other['reading']} is first with {other['supported']} and {other['contradicted']} "
-        f"({names}; {other['tied']} such)."
+        f"({names}; {alone} these counts)."
     )
 
 

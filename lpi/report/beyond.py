@@ -19,6 +19,7 @@ from lpi.report.tables import Published
 from lpi.report.words import amount, interval, linked, not_run, number, percent, word
 from lpi.summary import percent as share_of
 from lpi.theory.hypotheses import of_training
+from lpi.theory.verification import UNIFORM_LOSS
 
 ORDER = ("Proposition", "Lemma", "Theorem")
 """Kinds of statements as they are listed."""
@@ -61,6 +62,7 @@ def theory_sentence(published: Published) -> str:
 def _far_from_tight(inside: pd.DataFrame) -> str:
     """The theorems whose printed bound was never anywhere near, which say little by holding."""
     theorems = inside[(inside["form"] == "printed") & inside["statement"].str.startswith("Theorem")]
+    theorems = theorems[theorems["quantity"] != UNIFORM_LOSS]
     share = (theorems["measured"] / theorems["bound"]).groupby(theorems["statement"]).max()
     far = share[share < FAR]
     if far.empty:
@@ -114,13 +116,12 @@ def theory_missed(published: Published) -> str:
         if not (part["hypothesis_met"] == "yes").all():
             cells = [_missed(part[part["setting"] == setting]) for setting in settings]
             undefined = "undefined" if (part["hypothesis_met"] == "undefined").any() else ""
-            notes = part["note"].dropna()
-            lines.append(
-                f"| {name} | {_values(part['bound']) or undefined} | {' | '.join(cells)} | {notes.iloc[0] if len(notes) else ''} |"
-            )
+            notes = list(dict.fromkeys(part["note"].dropna()))
+            note = "the largest network: " * (len(notes) > 1) + "".join(notes[-1:])
+            lines.append(f"| {name} | {_values(part['bound']) or undefined} | {' | '.join(cells)} | {note} |")
     return (
         "\n".join(lines) + "\n\nThe training is that of the defaults, with κ = "
-        f"{SETTINGS['kappa'].default}. Met so: {', '.join(_met(rows)) or 'none'}. {_missed_by_readings(published)}"
+        f"{SETTINGS['kappa'].default}. Met by them: {', '.join(_met(rows)) or 'none'}. {_missed_by_readings(published)}"
     )
 
 
@@ -128,10 +129,10 @@ def _missed_by_readings(published: Published) -> str:
     """What Theorems 2 and 5 ask of the training alone, and each reading does not do."""
     found = []
     for reading in published.readings:
-        training = resolve(reading, {}).training
+        training = resolve(reading, published.configurations[reading].get("settings", {})).training
         missed = [hypothesis.name for hypothesis in of_training(training) if hypothesis.met is False]
-        found.append(f"`{reading}`: {', '.join(missed) or 'none'}")
-    return f"Of what the theorems ask of the training alone, not met by {'; '.join(found)}." if found else ""
+        found.append(f"`{reading}` {'misses ' + ', '.join(missed) if missed else 'has all'}")
+    return f"Of what the theorems ask of the training alone: {'; '.join(found)}." if found else ""
 
 
 def _missed(rows: pd.DataFrame) -> str:
@@ -203,8 +204,7 @@ def _told_apart(published: Published, other: str) -> str:
     (row,) = published.verdicts[published.verdicts["reading"] == other].head(1).to_dict("records")
     apart = [f"`{name}` = {row[name]}" for name, value in best.items() if str(row[name]) != text_of(value)]
     return (
-        f" Its name has a digit for each choice of the multiverse; it differs from `best_match` in {', '.join(apart)}. *Such* "
-        "are the readings with these counts."
+        f" Its name has a digit for each choice of the multiverse; it differs from `best_match` in {', '.join(apart)}."
     )
 
 

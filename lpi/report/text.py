@@ -202,8 +202,8 @@ def main_finding(published: Published) -> str:
         if len(rows := parts[parts["reading"] == reading])
     ]
     return (
-        f"**That a larger κ leads to a better regularised reward, which Figures 1 and 3 are to show, is {common[0]}.** Of its "
-        f"parts (pairs of κ in a panel) are supported: {', '.join(held)}."
+        f"**That a larger κ leads to a better regularised reward, which Figures 1 and 3 are to show, is {common[0]}.** "
+        f"Supported parts (pairs of κ in a panel): {', '.join(held)}."
         f"{beyond.supported_in_multiverse(published, MAIN)}"
     )
 

@@ -28,6 +28,8 @@ LOOKS = {
     "report": f"{BEGINNINGS['everything']} --report report.html",
 }
 """How to look at the results of a run in other ways."""
+INSTALL = 'python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e ".[test]"'
+"""How the package is installed with its tests."""
 CHECKS = {
     "tests": ".venv/bin/python -m pytest",
     "verify": f"{COMMANDS['default']} verify",
@@ -104,7 +106,7 @@ def total_cost(published: Published) -> str:
             f"cut short {found['cut_short'].sum():.0f}"
         )
     if unknown:
-        words.append(f"neither the processor's time nor failed attempts are known of {unknown}")
+        words.append(f"the processor's time and failed attempts are not known for {unknown}")
     return "; ".join(words)
 
 

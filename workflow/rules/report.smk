@@ -47,7 +47,7 @@ if EXPERIMENT.figures_folder == "figures":
         params:
             figures=EXPERIMENT.figures_folder,
         message:
-            "Publish the report: docs/*.md and the verdicts in README.md (with another figures_folder they stay)"
+            "Publish the report: pages in docs and the verdicts in README.md (with another figures_folder they stay)"
         shell:
             "python -m lpi.report --figures {params.figures:q} > {log:q} 2>&1"
 
