@@ -295,6 +295,16 @@ def test_theorems_and_their_failures(folder):
     assert "`working` misses inner loop starts from the uniform policy" in missed and "one trajectory" in missed
 
 
+def test_hypotheses_are_held_against_a_reading_of_ones_own(folder):
+    (folder / "theory").mkdir()
+    row = ("hypothesis", "Theorem 1", "gamma", "printed", "p1: failure", "no", 0.8, 0.95, 1, 0, 0, "")
+    pd.DataFrame([row], columns=list(report_tables.THEORY_COLUMNS)).to_csv(folder / "theory/theory.csv", index=False)
+    (folder / "working").rename(folder / "mine")
+    record = folder / "mine/provenance.json"
+    record.write_text(record.read_text(encoding="utf-8").replace('"working"', '"mine"'), encoding="utf-8")
+    assert "`mine` misses inner loop starts from" in report_beyond.theory_missed(report_tables.load(folder))
+
+
 def test_times_and_sizes(tmp_path, folder):
     # two jobs side by side, a pause, another job; and one of the multiverse
     ends = {"train/working/a": (90.0, 1000), "train/working/b": (60.0, 1010), "train/working/c": (30.0, 2000)}

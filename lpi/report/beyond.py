@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import cast
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pandas as pd
 from lpi.baselines import standing
 from lpi.claims import CONTRADICTED, SUPPORTED, UNAFFECTED, UNRESOLVED, equivalence
 from lpi.claims.intervals import LEVEL, equivalence_level, family, quantile, student_of
-from lpi.config import SETTINGS, resolve
+from lpi.config import SETTINGS, TrainingConfig
 from lpi.multiverse import text as multiverse
 from lpi.multiverse.effects import text_of
 from lpi.report import coverage
@@ -129,7 +130,8 @@ def _missed_by_readings(published: Published) -> str:
     """What Theorems 2 and 5 ask of the training alone, and each reading does not do."""
     found = []
     for reading in published.readings:
-        training = resolve(reading, published.configurations[reading].get("settings", {})).training
+        settings = published.configurations[reading].get("settings", {})
+        training = TrainingConfig(**{f.name: settings[f.name] for f in fields(TrainingConfig) if f.name in settings})
         missed = [hypothesis.name for hypothesis in of_training(training) if hypothesis.met is False]
         found.append(f"`{reading}` {'misses ' + ', '.join(missed) if missed else 'has all'}")
     return f"Of what the theorems ask of the training alone: {'; '.join(found)}." if found else ""
