@@ -40,7 +40,7 @@ TITLES = {
 NOTES = {
     "as_printed": "The reading that follows the printed formulas.",
     "working": "The reading that departs from the print where its prose, definitions or figures ask for something else.",
-    "best_match": "The reading under which most claims hold, found by search; not what the authors did.",
+    "best_match": "One of the readings under which most claims hold, found by search; not what the authors did.",
 }
 TABLES = (".csv", ".md", ".tex")
 

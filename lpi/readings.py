@@ -29,7 +29,8 @@ READINGS: dict[str, dict[str, Any]] = {
         "rho": "uniform",
         "entropy_weight": "network",
     },
-    # found by search, not what the authors did: the reading with the most claims supported (figures/multiverse)
+    # found by search, not what the authors did: of the readings with the most claims supported one that departs least
+    # from as_printed (figures/multiverse)
     "best_match": {
         "p1_means": "success",
         "p2_means": "success",

@@ -174,6 +174,12 @@ def test_no_drop_is_no_slight_drop():
     assert list(found["verdict"]) == [CONTRADICTED, SUPPORTED]
 
 
+def test_without_a_rise_nothing_says_what_is_slight():
+    found = claims.evaluate(table((0.8, 0.8, 0.7, 0.6), SAME, panels=SIZES[1:2]), claims=["kappa3_slightly"])
+    assert list(found["verdict"]) == [SUPPORTED, UNTESTED]
+    assert found["note"].iloc[1] == "κ = 2 is not better than κ = 0 for certain"
+
+
 def test_runs_that_still_rise_have_no_rate():
     slow = table(EQUAL, (200,) * 4, noise=0.001)  # a straight line over these loops
     found = claims.evaluate(slow, claims=["rate_own", "similar_rates"])
@@ -275,6 +281,10 @@ def test_claims_about_the_best_local_policies(name, losses, expected):
     [
         ("idle_when_safe", {0.4: (0.6, 0.3, 0.2)}, SUPPORTED),
         ("idle_when_safe", {0.4: (0.6, 0.6, 0.6)}, CONTRADICTED),
+        ("idle_when_unseen", {0.4: (0.6, 0.3, 0.2)}, SUPPORTED),
+        ("idle_when_unseen", {0.4: (0.6, 0.3, 0.2), 0.1: (0.6, 0.6, 0.6)}, SUPPORTED),
+        ("idle_when_unseen", {0.4: (0.7, 0.7, 0.6, 0.2)}, CONTRADICTED),
+        ("idle_when_unseen", {0.4: (0.7, 0.2)}, UNTESTED),
         ("acts_when_near", {0.4: (0.6, 0.3, 0.2)}, SUPPORTED),
         ("acts_when_near", {0.4: (0.3, 0.3, 0.2)}, CONTRADICTED),
         ("acts_when_near", {0.4: (0.6, 0.3, 0.2), 0.1: (0.3, 0.3, 0.2)}, SUPPORTED),
@@ -293,6 +303,10 @@ def test_claims_about_the_best_local_policies(name, losses, expected):
         ("earlier_absolute", {0.2: (0.6, 0.5, 0.2), 0.8: (0.8, 0.3, 0.2)}, SUPPORTED),
         ("earlier_absolute", {0.2: (0.4, 0.3, 0.2), 0.8: (0.8, 0.5, 0.2)}, CONTRADICTED),
         ("earlier_absolute", {0.4: (0.6, 0.5, 0.2)}, UNTESTED),
+        ("earlier_preferred", {0.2: (0.7, 0.6, 0.2), 0.8: (0.9, 0.4, 0.2)}, SUPPORTED),
+        ("earlier_preferred", {0.2: (0.4, 0.4, 0.2), 0.8: (0.9, 0.4, 0.2)}, CONTRADICTED),
+        ("earlier_preferred", {0.2: (0.7, 0.4, 0.2), 0.8: (0.9, 0.4, 0.2)}, INVISIBLE),
+        ("earlier_preferred", {0.4: (0.6, 0.5, 0.2)}, UNTESTED),
     ],
 )
 def test_claims_about_the_optimal_policy(name, probabilities, expected):
@@ -305,7 +319,10 @@ def test_claims_about_the_optimal_policy(name, probabilities, expected):
 
 def test_every_claim_is_fed_here():
     elsewhere = {"similar_rates", "default_values", "samples", "beyond_local", "large_local_loss", "gap_decays"}
-    optimal = {"idle_when_safe", "acts_when_near", "acts_when_near_elsewhere", "earlier_when_weak", "earlier_absolute"}
+    optimal = {
+        "idle_when_safe", "idle_when_unseen", "acts_when_near", "acts_when_near_elsewhere", "earlier_when_weak",
+        "earlier_absolute", "earlier_preferred",
+    }  # fmt: skip
     assert set(claims.CLAIMS) == set(ORDERS) | elsewhere | optimal
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -155,7 +156,10 @@ def test_the_conclusion_is_grammatical_and_leads_with_the_main_finding(folder, c
     both = report_text.conclusion(report_tables.load(folder))
     assert both.startswith("**That a larger κ leads to a better regularised reward")
     assert "is supported under every reading shown.**" in both
-    assert "1 of 1" not in both and "2 of 2 under `as_printed`, 2 of 2 under `working`" in both
+    assert (
+        "1 of 1" not in both
+        and "2 of 2 under `as_printed` (0 contradicted), 2 of 2 under `working` (0 contradicted)" in both
+    )
     assert both.endswith("Of 2 claims that were judged, 2 are supported under every reading shown.")
     assert report_text.conclusion(committed).startswith("**")
 
@@ -195,6 +199,10 @@ def test_parts_that_could_not_be_tested_are_counted_in_the_cell(folder):
     pd.concat([table, *rows]).to_csv(path, index=False)
     published = report_tables.load(folder)
     assert report_text.verdict_cell(published, "working", "similar_rates") == "not resolvable (2/3, 1 not tested)"
+    pd.concat([table, *rows, rows[0].assign(verdict="contradicted")]).to_csv(path, index=False)
+    published = report_tables.load(folder)
+    cell = "**contradicted** (2/4, 1 contradicted, 1 not tested)"
+    assert report_text.verdict_cell(published, "working", "similar_rates") == cell
     assert "the seeds do not decide, or a part could not be tested" in report_text.table_key()
 
 
@@ -223,6 +231,26 @@ def test_what_was_not_run_names_its_command(folder, errata):
         assert report_words.not_run(part) in text
     assert report_beyond.NOT_MEASURED in text
     assert not re.search(r"\b(nan|None)\b", text)
+
+
+def test_the_multiverse_says_which_of_its_claims_hardly_go_together_and_what_is_not_of_the_design(folder):
+    """Of three cases with a better reward for a larger κ one has the lower rate too; n tells two cases apart."""
+    rows = [("a", 5, "supported", "supported"), ("b", 5, "supported", "contradicted"),
+            ("a", 8, "supported", "contradicted"), ("c", 5, "contradicted", "supported")]  # fmt: skip
+    table = pd.DataFrame(
+        [(reading, agents, reading != "b", claim, verdict)
+         for reading, agents, *verdicts in rows
+         for claim, verdict in zip(("reward_by_size", "rate_gap"), verdicts, strict=True)],
+        columns=["reading", "agents", "designed", "claim", "verdict"],
+    )  # fmt: skip
+    published = dataclasses.replace(report_tables.load(folder), verdicts=table)
+    (said,) = report_beyond.hardly_together(published)
+    assert said.endswith("`rate_gap` is supported in 1 of the 3 cases in which `reward_by_size` is.")
+    assert report_beyond.hardly_together(report_tables.load(folder)) == []
+    head = report_beyond.multiverse_shares(published).splitlines()[0]
+    assert head == (
+        "Shares in % of the readings: 2 at n = 5, 1 at n = 8. Readings added to the design, 1 at n = 5, are not counted here."
+    )
 
 
 def test_best_match_is_judged_by_the_multiverse_until_it_has_runs(folder):

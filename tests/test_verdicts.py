@@ -258,6 +258,16 @@ def test_not_acting_is_preferred_where_the_largest_probability_is_below_a_half()
     assert {item.unit for item in found} == {"0.5 - probability"}
 
 
+def test_not_acting_is_preferred_while_nobody_within_kappa_hops_is_infected():
+    """The largest probability farther away than κ counts, that with nobody infected too."""
+    rows = [(PAPER, "0", 0.9, 0.9), (PAPER, "1", 0.75, 0.8), (PAPER, "2", 0.4, 0.7), (PAPER, "3", 0.1, 0.15)]
+    rows += [(PAPER, "none", 0.2, 0.3), (0.9, "none", 0.9, 0.9)]
+    found = measured(model.idle_when_unseen, acting(rows))
+    assert [item.part for item in found] == [f"p_eff = {PAPER:g}, κ = 1", f"p_eff = {PAPER:g}, κ = 2"]
+    assert [item.value for item in found] == pytest.approx([-0.2, 0.2])
+    assert measured(model.idle_when_unseen, acting(rows[-2:])) == []
+
+
 def test_acting_is_preferred_next_to_the_infected_at_the_papers_p_eff():
     (here,) = measured(model.acts_when_near, acting(ROWS))
     (elsewhere,) = measured(model.acts_when_near_elsewhere, acting(ROWS))
@@ -292,6 +302,14 @@ def test_the_share_of_the_response_at_two_hops_or_more():
     assert (found.contradicted_to, found.supported_from) == (-0.01, 0.01)
     (plain,) = measured(model.earlier_absolute, by_p_eff(p2=(0.2, 0.7, 0.4, 0.3), p8=(0.2, 0.7, 0.3, 0.3)))
     assert (plain.value, plain.unit) == (pytest.approx(0.05), "probability")
+
+
+def test_the_distance_at_which_acting_is_preferred():
+    """At 2 hops, and at none: one's own infection, where nothing can be early any more, does not count."""
+    own = acting([(0.8, "0", 0.9, 0.9)])
+    (found,) = measured(model.earlier_preferred, by_p_eff(p2=(0.2, 0.7, 0.6, 0.3), p8=(0.2, 0.5, 0.3, 0.3)), own)
+    assert (found.part, found.value, found.unit) == ("p_eff 0.2 : 0.8", 2.0, "hops")
+    assert (found.contradicted_to, found.supported_from) == (-0.01, 0.01)
 
 
 def test_no_response_has_no_beginning():

@@ -148,15 +148,15 @@ CLAIMS: dict[str, Claim] = {
         lambda d, p: evidence.best_rise(d, p, WORKS), marks=(WORKS,),
     ),
     "default_values": Claim(
-        "3 (after eq. 13)", "the value of s^default does not affect our final convergence result", "equivalent",
+        "3.2 (after eq. 13)", "the value of s^default does not affect our final convergence result", "equivalent",
         "variant", lambda d, p: evidence.default_pairs(d, UNAFFECTED),
     ),
     "samples": Claim(
-        "3, 5", "a larger κ needs more samples (not in these words)", "greater", "lengths",
+        "4.1, 4.2", "a larger κ needs more samples (not in these words)", "greater", "lengths",
         lambda d, p: evidence.sample_pairs(d, ENOUGH),
     ),
     "beyond_local": Claim(
-        "6.1", "the optimal policy should depend on not only the local state", "exact", "losses",
+        "6.1", "the optimal policy should depend on not only the local state (by the reward lost at κ = 0)", "exact", "losses",
         lambda d, p: model.local_loss(d, 0.0, evidence.RELEVANT), marks=(evidence.RELEVANT,),
     ),
     "large_local_loss": Claim(
@@ -173,6 +173,12 @@ CLAIMS: dict[str, Claim] = {
         "6.1", "no agent with s¹ = 1: it should take action 0 (the preferred action)", "exact", "acting",
         lambda d, p: model.acting_rows(d, model.idle_when_safe),
         foregone="with nobody infected nobody ever will be, so that acting brings its cost and nothing else",
+    ),
+    "idle_when_unseen": Claim(
+        "6.1",
+        "an agent [that] does not observe any of its κ-hop neighbors to have s¹ = 1 […] should take action 0 (the preferred "
+        "action; the paper's p_eff)",
+        "exact", "acting", lambda d, p: model.acting_rows(d, model.idle_when_unseen),
     ),
     "acts_when_near": Claim(
         "6.1",
@@ -191,6 +197,10 @@ CLAIMS: dict[str, Claim] = {
     "earlier_absolute": Claim(
         "6.1", "if p_eff is smaller, the agent should start taking action 1 earlier (by the probability itself)", "exact",
         "acting", lambda d, p: model.acting_rows(d, model.earlier_absolute),
+    ),
+    "earlier_preferred": Claim(
+        "6.1", "if p_eff is smaller, the agent should start taking action 1 earlier (by the distance at which it is preferred)",
+        "exact", "acting", lambda d, p: model.acting_rows(d, model.earlier_preferred),
     ),
 }  # fmt: skip
 

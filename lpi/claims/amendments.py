@@ -40,6 +40,22 @@ AMENDMENTS = (
         "the paper says slightly worse; the first rule took any drop, however large",
     ),
     Amendment(
+        ("kappa3_slightly",),
+        "the upper bound is not tested where κ = 2 is not better than κ = 0 for certain",
+        "a share of a rise that is not there says nothing of what is slight; without one the entry only repeated another's "
+        "failure",
+    ),
+    Amendment(
+        ("idle_when_unseen",),
+        "an entry of its own beside the one for nobody infected at all",
+        "the paper speaks of the κ-hop neighbours; with nobody infected anywhere the sentence holds whatever is computed",
+    ),
+    Amendment(
+        ("earlier_preferred",),
+        "a third entry, by the distance at which action 1 is the preferred one",
+        "it is how the two sentences before it are judged, and what taking the action earlier says most plainly",
+    ),
+    Amendment(
         ("works_somewhere",),
         "a second entry, for the best κ of each panel",
         "the paper does not say that LPI performs well for every κ",

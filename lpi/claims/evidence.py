@@ -181,7 +181,10 @@ def final_pairs(data: Data, points: Iterable[Point], pairs, quantity: str, sign:
 
 
 def slight_drop(data: Data, points: Iterable[Point]) -> list[Sample | Missing]:
-    """The drop from κ = 1 to 3 (unregularised), and by how much it stays below `SLIGHTLY` of the rise from 0 to 2, by seed."""
+    """The drop from κ = 1 to 3 (unregularised), and by how much it stays below `SLIGHTLY` of the rise from 0 to 2, by seed.
+
+    Where there is no such rise for certain, nothing says what would be slight.
+    """
     found: list[Sample | Missing] = []
     for point in points:
         part, needed = _pair(1, 3), (0, 1, 2, 3)
@@ -193,7 +196,11 @@ def slight_drop(data: Data, points: Iterable[Point]) -> list[Sample | Missing]:
         common = sorted(set.intersection(*(set(values) for values in ends)))
         nil, one, two, three = (np.array([values[seed] for seed in common]) for values in ends)
         found.append(Sample(*point, f"{part}, a drop", one - three, "reward"))
-        found.append(Sample(*point, f"{part}, a slight one", SLIGHTLY * (two - nil) - (one - three), "reward"))
+        slight = f"{part}, a slight one"
+        if student(two - nil).low > 0:
+            found.append(Sample(*point, slight, SLIGHTLY * (two - nil) - (one - three), "reward"))
+        else:
+            found.append(Missing("κ = 2 is not better than κ = 0 for certain", *point, slight))
     return found
 
 

@@ -73,6 +73,20 @@ def idle_when_safe(rows: pd.DataFrame) -> list[Exact]:
     return [_exact(row, PREFERRED - row.high, "0.5 - probability", 0.0, 0.0) for row in safe.itertuples()]
 
 
+def idle_when_unseen(rows: pd.DataFrame) -> list[Exact]:
+    """0.5 less the largest probability of acting while nobody within κ hops is infected, at the paper's p_eff, by κ.
+
+    κ is at least 1, since an agent with κ = 0 observes no neighbour, and so small that somebody can be infected beyond.
+    """
+    rows = rows[rows["p_eff"] == SETTINGS["p_eff"].default]
+    found = []
+    for kappa in range(1, int(rows["hops"].max()) if rows["hops"].notna().any() else 0):
+        unseen = rows[~(rows["hops"] <= kappa)]
+        value, part = PREFERRED - unseen["high"].max(), f"p_eff = {unseen['p_eff'].iloc[0]:g}, κ = {kappa}"
+        found.append(Exact(int(unseen["agents"].iloc[0]), np.nan, part, float(value), "0.5 - probability", 0.0, 0.0))
+    return found
+
+
 def acts_when_near(rows: pd.DataFrame) -> list[Exact]:
     """The probability of acting less 0.5 with an infected neighbour, at the paper's p_eff: positive if acting is preferred."""
     return _acting_near(rows[rows["p_eff"] == SETTINGS["p_eff"].default])
@@ -103,6 +117,12 @@ def earlier_when_weak(rows: pd.DataFrame) -> list[Exact]:
 def earlier_absolute(rows: pd.DataFrame) -> list[Exact]:
     """Probability of acting when the nearest infected agent is two hops away or more, compared by p_eff."""
     return _falling(rows, {p_eff: far for p_eff, (_, _, far) in _by_distance(rows).items()}, "probability")
+
+
+def earlier_preferred(rows: pd.DataFrame) -> list[Exact]:
+    """Hops at which the nearest infected agent still makes acting the preferred action, compared by p_eff; 0: at none."""
+    preferred = rows[(rows["probability"] > PREFERRED) & (rows["hops"] >= 1)].groupby("p_eff")["hops"].max()
+    return _falling(rows, {float(p_eff): float(preferred.get(p_eff, 0)) for p_eff in rows["p_eff"].unique()}, "hops")
 
 
 def _by_distance(rows: pd.DataFrame) -> dict[float, tuple[float, float, float]]:

@@ -31,6 +31,8 @@ MOST_COMPARISONS = 4
 NOT_MEASURED = "*Not measured yet: `.venv/bin/python -m lpi.report --coverage`.*"
 ELSEWHERE = {"default_values": "defaults"}
 """Claims that a study tests and the runs of the readings do not."""
+ASKED_OF = {"default_values": "policies learned from a number of samples"}
+"""What the study can speak of."""
 BOUNDED = {
     "default_values": "Theorem 2's bound, where s^default does not occur, is not touched by that: here policies that were "
     "learned from a number of samples, outside the theorem's hypotheses, are compared.",
@@ -165,7 +167,14 @@ def multiverse_tried(published: Published) -> str:
 
 def multiverse_shares(published: Published) -> str:
     """For each claim the share of the readings with each verdict."""
-    return not_run("multiverse") if published.verdicts is None else multiverse.shares(published.verdicts, linked)
+    table = published.verdicts
+    if table is None:
+        return not_run("multiverse")
+    added = table.loc[~table["designed"], ["reading", "agents"]].drop_duplicates().groupby("agents").size()
+    more = " and ".join(f"{count} at n = {agents}" for agents, count in added.items())
+    said = f" Readings added to the design, {more}, are not counted here." if more else ""
+    head, _, rest = multiverse.shares(table, linked).partition("\n")
+    return f"{head}{said}\n{rest}"
 
 
 def supported_in_multiverse(published: Published, claims: Iterable[str]) -> str:
@@ -180,6 +189,23 @@ def supported_in_multiverse(published: Published, claims: Iterable[str]) -> str:
         ]
         found += [f"`{claim}` is supported under {' and '.join(counts)}"] if counts else []
     return f" In the multiverse, whose readings have one n each, {'; '.join(found)}." if found else ""
+
+
+def hardly_together(published: Published) -> list[str]:
+    """How often a better reward and a lower rate for a larger κ, both measured by how high a curve is, go together."""
+    if published.verdicts is None:
+        return []
+    keys = ["reading", "agents"]
+    held = {name: rows[[*keys, "verdict"]] for name, rows in published.verdicts.groupby("claim")}
+    if not {"reward_by_size", "rate_gap"} <= set(held):
+        return []
+    better = held["reward_by_size"][held["reward_by_size"]["verdict"] == SUPPORTED]
+    both = better[keys].merge(held["rate_gap"], on=keys)
+    count = (both["verdict"] == SUPPORTED).sum()
+    return [
+        f"Two of them hardly go together: a κ whose curve ends higher is mostly the higher one before too, so that "
+        f"`rate_gap` is supported in {count} of the {len(both)} cases in which `reward_by_size` is."
+    ]
 
 
 def multiverse_flips(published: Published) -> str:

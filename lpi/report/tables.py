@@ -16,7 +16,7 @@ import pandas as pd
 
 from lpi.baselines.standing import COLUMNS as BASELINE_COLUMNS
 from lpi.claims import COLUMNS as CLAIM_COLUMNS
-from lpi.claims import UNTESTED, overall
+from lpi.claims import CONTRADICTED, UNTESTED, overall
 from lpi.config import READINGS, SETTINGS
 from lpi.config_keys import GRID
 from lpi.multiverse.effects import read_effects, read_verdicts, text_of
@@ -119,7 +119,7 @@ class Published:
         return found
 
     def parts(self, reading: str, claim: str) -> str:
-        """` (9/12, 3 not tested)`: how many parts of a claim a reading's own runs support and how many they cannot test.
+        """` (9/12, 1 contradicted, 2 not tested)`: how many parts of a claim a reading's own runs support, and the others.
 
         Nothing where the claim has one part or none.
         """
@@ -129,8 +129,8 @@ class Published:
         if len(rows) < 2:
             return ""
         found = overall(rows).iloc[0]
-        untested = (rows["verdict"] == UNTESTED).sum()
-        return f" ({found['supported']}/{found['parts']}" + f", {untested} {UNTESTED}" * bool(untested) + ")"
+        others = ((verdict, (rows["verdict"] == verdict).sum()) for verdict in (CONTRADICTED, UNTESTED))
+        return f" ({found['supported']}/{found['parts']}" + "".join(f", {n} {word}" for word, n in others if n) + ")"
 
     def in_multiverse(self, reading: str, claim: str) -> str | None:
         """Verdict of the multiverse, at its first number of agents, on a claim under a shipped reading; None: none there."""

@@ -75,8 +75,8 @@ def _all_parts(published: Published, claim: str, page: str) -> str:
 def table_key() -> str:
     """What the cells of `verdict_table` mean."""
     return (
-        "In brackets: how many of a claim's parts (pairs of κ, panels) support it, and how many could not be tested; it is "
-        "contradicted if one part is, supported if all are. *Not resolvable*: the seeds do not decide, or a part could not be "
+        "In brackets: how many of a claim's parts (pairs of κ, panels) support it, contradict it, and could not be tested; it "
+        "is contradicted if one part is, supported if all are. *Not resolvable*: the seeds do not decide, or a part could not be "
         "tested. *Not visible*: the best policies differ by less than matters and than the noise."
     )
 
@@ -178,12 +178,14 @@ def tally_of_verdicts(published: Published) -> str:
         lines.append(f"Of the supported, {len(foregone)} {holds} whatever is computed ({'; '.join(foregone)}).")
     if published.contrasts is not None:
         lines += [
-            f"One more, judged by a study of its own ({title(claim)}), is {beyond.elsewhere_verdict(published, claim)} there."
+            f"One more, judged by a study of its own ({title(claim)}), is {beyond.elsewhere_verdict(published, claim)} there, "
+            f"for {beyond.ASKED_OF[claim]}."
             for claim in beyond.ELSEWHERE
             if not any(claim in group for group in found.values())
         ]
     if published.best is not None and published.best["supported"] < published.best["claims"]:
         lines.append("No reading of the multiverse satisfies all claims that its curves can decide.")
+        lines += beyond.hardly_together(published)
     return " ".join(lines)
 
 
@@ -197,7 +199,8 @@ def main_finding(published: Published) -> str:
         return ""
     parts = published.claims[published.claims["claim"].isin(MAIN)]
     held = [
-        f"{(rows['verdict'] == SUPPORTED).sum()} of {len(rows)} under `{reading}`"
+        f"{(rows['verdict'] == SUPPORTED).sum()} of {len(rows)} under `{reading}` "
+        f"({(rows['verdict'] == CONTRADICTED).sum()} contradicted)"
         for reading in published.readings
         if len(rows := parts[parts["reading"] == reading])
     ]

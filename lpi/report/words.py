@@ -54,14 +54,16 @@ TITLES = {
     "works_somewhere": "works well for the best κ",
     "default_values": "default values do not matter",
     "samples": "larger κ needs more samples",
-    "beyond_local": "optimum depends on more than the local state",
+    "beyond_local": "more than the local state is worth something",
     "large_local_loss": "seeing little costs much",
     "gap_decays": "best policies' loss decays in κ",
     "idle_when_safe": "optimum idle where none is infected",
+    "idle_when_unseen": "optimum idle where none is infected within κ hops",
     "acts_when_near": "optimum acts where a neighbour is infected",
     "acts_when_near_elsewhere": "the same for other p_eff",
     "earlier_when_weak": "optimum acts earlier if p_eff is smaller (share of response)",
     "earlier_absolute": "optimum acts earlier if p_eff is smaller (probability)",
+    "earlier_preferred": "optimum acts earlier if p_eff is smaller (distance)",
 }
 """Short names of claims where there is no room for what the paper says."""
 
