@@ -117,14 +117,17 @@ def test_exact_values_are_on_the_scale_of_the_regularised_reward_alone():
 
 
 def test_a_slight_drop_has_two_parts():
-    """κ = 0, 1, 2, 3 end at 1, 4, 7, 3.5 and 1, 4, 5, 2: drops of 0.5 and 2, half rises of 3 and 2."""
-    ends = {0: (1, 1), 1: (4, 4), 2: (7, 5), 3: (3.5, 2)}
+    """κ = 0, 1, 2, 3 end at 1, 4, 7, 3.5 and 1, 4, 7, 2: drops of 0.5 and 2, half rises of 3."""
+    ends = {0: (1, 1), 1: (4, 4), 2: (7, 7), 3: (3.5, 2)}
     curves = {kappa: {seed: [0, end + 1] for seed, end in enumerate(pair)} for kappa, pair in ends.items()}
     curves[0][7] = [0, 5]  # a seed of one kappa alone
     drop, slight = evidence.slight_drop(data(curves), [POINT])
     assert (drop.part, slight.part) == ("κ 1 → 3, a drop", "κ 1 → 3, a slight one")
     np.testing.assert_allclose(drop.values, [0.5, 2])
-    np.testing.assert_allclose(slight.values, [3 - 0.5, 2 - 2])
+    np.testing.assert_allclose(slight.values, [3 - 0.5, 3 - 2])
+    curves[2][1] = [0, 6]  # rises of 6 and 4, which may be 0 by two seeds
+    reason = "κ = 2 is not better than κ = 0 for certain"
+    assert missing(evidence.slight_drop(data(curves), [POINT])) == [(reason, *POINT, slight.part)]
     del curves[2]
     assert missing(evidence.slight_drop(data(curves), [POINT])) == [("no runs of κ = 2", *POINT, "κ 1 → 3")]
 
