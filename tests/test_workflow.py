@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from lpi import runs
+from lpi.report.tables import measure
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
@@ -155,6 +156,14 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
     jobs_of = FOLLOWING | OPTIMA | SHARED | THEORY
     assert len(jobs("logs", ".log")) == 14 + 1 + sum(jobs_of.values())
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
+
+
+def test_times_in_the_report_are_those_of_every_job(finished):
+    results = finished.folder / "results"
+    table = measure(results).set_index("part")
+    assert set(table.index) == {"default", "theory"}
+    assert table["jobs"].sum() == len(list((results / "benchmarks").rglob("*.tsv")))
+    assert table.loc["default", "megabytes"] > 0
 
 
 def test_the_journal_has_every_job_with_its_time_of_the_processor(finished):
