@@ -13,6 +13,9 @@
 #   scaling    apart from the default job: how time, memory and visited share grow, as benchmarks/growth.py measured
 #   crate      apart from the default job: what is published as an RO-Crate, with what its jobs took
 #   verify     apart from the default job: a sample of the committed results, made anew and compared
+#
+# A target that publishes asks for something in the results folder too: where all files have one time, as from an
+# archive, Snakemake would take the committed figures for made.
 from lpi.yaml_files import check_files
 from snakemake.utils import min_version
 

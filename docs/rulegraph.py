@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TARGETS = ("all", "studies", "multiverse", "baseline", "scaling", "crate", "verify")
+TARGETS = ("all", "theory", "studies", "multiverse", "baseline", "scaling", "crate", "verify")
 LEFT_OUT = ("package",)
 STYLE = (
     'graph [rankdir=LR, nodesep=0.12, ranksep=0.35, bgcolor=transparent];\n  node [shape=box, style="rounded,filled", '

@@ -52,9 +52,9 @@ def build(figures: Path, found: list[Run]) -> dict[str, Any]:
     crate.add_jsonld({"@id": "#machine", "@type": "PropertyValue", "name": "machine", "value": machine()})
     for record in sorted(figures.glob("*/provenance.json")):
         _add_set(crate, figures, record.parent, of_set(found, record.parent.name))
-    for path in (figures / "index.html", figures / RUNS):
-        if path.is_file():
-            _add_file(crate, figures, path)
+    # Beside the sets: the page that leads to them, and the tables of times, coverage and runs that the report quotes.
+    for path in (*figures.glob("index.html"), *sorted((figures / RUNS).parent.glob("*.csv"))):
+        _add_file(crate, figures, path)
     crate.root_dataset["mentions"] = crate.get_by_type("CreateAction")
     return crate.metadata.generate()
 

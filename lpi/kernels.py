@@ -17,6 +17,7 @@ import functools
 import hashlib
 import os
 import pickle
+import shutil
 import stat
 import tempfile
 import zlib
@@ -32,6 +33,7 @@ from numba.core.caching import (
 )
 
 _SIZE = 4  # bytes of a checksum
+_UNUSED = 30 * 86_400  # seconds after which kernels of another state of the package are removed
 
 
 @functools.cache
@@ -49,12 +51,29 @@ def folder() -> Path:
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     for path in (*([Path(chosen)] if chosen else []), package / "__pycache__" / name, home / "lpi" / name):
         try:
+            new = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
         if os.access(path, os.W_OK):
+            if path.name == name:
+                _note_use(path, new)
             return path
     return _temporary(name)
+
+
+def _note_use(path: Path, new: bool) -> None:
+    """Set the time of a folder to now; beside a new one, remove those that nobody has used for long.
+
+    Nothing here stops a run, nor does a removal stop a process that was using the folder: it compiles anew.  Times are the
+    file system's, and a folder from the future, as after a clock that was set back, is not old.
+    """
+    with contextlib.suppress(OSError):
+        os.utime(path)
+        oldest = path.stat().st_mtime - _UNUSED
+        for other in path.parent.glob(f"kernels-{'[0-9a-f]' * 16}") if new else ():
+            if other.lstat().st_mtime < oldest:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def _temporary(name: str) -> Path:
@@ -85,7 +104,8 @@ class _CheckedFiles(IndexDataCacheFile):
     """The files of one kernel: an index, and machine code for each signature."""
 
     def save(self, key, data) -> None:
-        super().save(key, (key, data))
+        with contextlib.suppress(FileNotFoundError):  # the folder was removed a moment ago: not kept
+            super().save(key, (key, data))
 
     def load(self, key):
         found = super().load(key)

@@ -16,14 +16,15 @@ from lpi.config import LARGEST_SEED, READINGS, SETTINGS, allowed
 from lpi.config_keys import FIGURES, GRID, KEYS, NAME
 from lpi.config_values import Acting, Panels
 from lpi.edge_list import FILE
+from lpi.marks import with_block
 from lpi.results import COLUMNS
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 README = "config/README.md"
 CONFIG = "config/config.yaml"
 PAGE = "docs/algorithms/1-localized-policy-iteration.md"
-BEGIN, END = "<!-- table: made by python -m lpi.schema -->\n", "<!-- end of table -->"
-BEGIN_COLUMNS, END_COLUMNS = "<!-- columns: made by python -m lpi.schema -->\n", "<!-- end of columns -->"
+COMMAND = "python -m lpi.schema"
+"""What the marks around a table name (`lpi.marks`)."""
 
 
 def config_schema() -> dict[str, Any]:
@@ -84,10 +85,8 @@ def schema_text() -> str:
 
 
 def readme_text(present: str) -> str:
-    """config/README.md with the table of settings in its place."""
-    before, _, rest = present.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{settings_table()}\n{END}{after}"
+    """config/README.md with the table of settings in its place; MarksError where it has none."""
+    return with_block(present, "table", COMMAND, settings_table())
 
 
 def columns_table() -> str:
@@ -101,10 +100,8 @@ def columns_table() -> str:
 
 
 def page_text(present: str) -> str:
-    """The page of Algorithm 1 with the table of columns in its place."""
-    before, _, rest = present.partition(BEGIN_COLUMNS)
-    _, _, after = rest.partition(END_COLUMNS)
-    return f"{before}{BEGIN_COLUMNS}\n{columns_table()}\n{END_COLUMNS}{after}"
+    """The page of Algorithm 1 with the table of columns in its place; MarksError where it has none."""
+    return with_block(present, "columns", COMMAND, columns_table())
 
 
 def config_text(present: str) -> str:
@@ -161,10 +158,11 @@ def _list(items: dict[str, Any], unique: bool = True) -> dict[str, Any]:
 
 def main() -> None:
     """Bring the generated texts in the current folder up to date."""
-    Path(SCHEMA).write_text(schema_text(), encoding="utf-8")
+    pages = {SCHEMA: schema_text()}
     for name, updated in ((README, readme_text), (CONFIG, config_text), (PAGE, page_text)):
-        path = Path(name)
-        path.write_text(updated(path.read_text(encoding="utf-8")), encoding="utf-8")
+        pages[name] = updated(Path(name).read_text(encoding="utf-8"))
+    for name, text in pages.items():  # all are made before the first is written
+        Path(name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

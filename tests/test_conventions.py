@@ -59,10 +59,29 @@ def test_citation_and_deposit_name_the_same_authors():
     assert citation["keywords"] == deposit["keywords"]
 
 
+def mistake_of(changelog, version):
+    """What is wrong with the headings of a changelog; None if nothing is.
+
+    Before the first release there is one heading, Unreleased; then the newest release is the version.
+    """
+    headings = re.findall(r"^## \[?([^\]\s]+)", changelog, flags=re.MULTILINE)
+    releases = [heading for heading in headings if heading != "Unreleased"]
+    if not releases:
+        return None if headings == ["Unreleased"] else "neither a release nor a heading Unreleased"
+    return None if releases[0] == version else f"newest release: {releases[0]}, version: {version}"
+
+
+def test_a_changelog_that_does_not_know_the_version_is_noticed():
+    assert mistake_of("## Unreleased\n", "0.2.0") is None
+    assert mistake_of("## Unreleased\n## [0.2.0] - 2027\n## 0.1.0\n", "0.2.0") is None
+    assert mistake_of("## 0.2.0\n", "0.2.0") is None
+    assert mistake_of("## Unreleased\n## 0.1.0\n", "0.2.0") == "newest release: 0.1.0, version: 0.2.0"
+    assert mistake_of("# Changelog\n", "0.2.0") and mistake_of("## 0.1.0\n## 0.2.0\n", "0.2.0")
+
+
 def test_the_changelog_knows_the_version_or_says_that_there_is_none():
     version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
-    newest = re.search(r"^## \[?([^\]\s]+)", text("CHANGELOG.md"), flags=re.MULTILINE)[1]
-    assert newest in ("Unreleased", version)
+    assert mistake_of(text("CHANGELOG.md"), version) is None
 
 
 @pytest.fixture

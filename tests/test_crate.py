@@ -84,6 +84,18 @@ def test_the_command_writes_failed_attempts_too(folder, monkeypatch):
     assert "report/runs.csv" in (folder / crate.NAME).read_text(encoding="utf-8")
 
 
+def test_the_tables_that_the_report_quotes_are_in_the_crate(folder):
+    shutil.copytree(ROOT / "figures/report", folder / "report")
+    crate.main(["--figures", str(folder), "--results", str(folder / "none")])
+    files = {entity.id: entity for entity in ROCrate(folder).get_by_type("File")}
+    assert {path.id for path in files.values() if path.id.startswith("report/")} == {
+        path.relative_to(folder).as_posix() for path in (folder / "report").iterdir()
+    }
+    content = (folder / "report/benchmarks.csv").read_bytes()
+    assert files["report/benchmarks.csv"]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert "report/runs.csv" in files
+
+
 def test_a_folder_without_results_is_one_line_and_nothing_written(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         crate.main(["--figures", str(tmp_path)])

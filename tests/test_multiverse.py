@@ -409,6 +409,9 @@ def test_the_target_multiverse_judges_draws_and_publishes_and_goes_on_where_it_s
         (tmp_path / "results/multiverse" / name).unlink()
     for folder in ("results/multiverse/notebooks", "figures"):
         shutil.rmtree(tmp_path / folder)
+    # each published file is an output of a rule
+    wanted = [f"figures/multiverse/{name}" for name in sorted(published)]
+    assert clone.scheduled(*wanted, multiverse="tiny_multiverse.yaml")["multiverse_publish"] == 1
     resumed = clone.snakemake("multiverse", multiverse="tiny_multiverse.yaml")
     assert resumed.returncode == 0
     trained = re.findall(r"Train (\w+) of the multiverse", resumed.stdout + resumed.stderr)

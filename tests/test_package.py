@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import older_processor
@@ -82,6 +83,39 @@ def test_kernels_are_kept_where_something_can_be_written(tmp_path, monkeypatch):
     assert shared.parent == tmp_path / f"lpi-{os.getuid()}" and found() == shared
     shared.parent.chmod(0o777)  # anyone could have put files there
     assert found().parent == tmp_path and found() != found()
+    kernels.folder.cache_clear()
+
+
+def test_kernels_of_another_state_are_removed_when_nobody_has_used_them_for_long(tmp_path, monkeypatch):
+    source, cache = tmp_path / "kernels.py", tmp_path / "__pycache__"
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(kernels, "__file__", str(source))
+
+    def found(text):
+        source.write_text(text, encoding="utf-8")
+        kernels.folder.cache_clear()
+        return kernels.folder()
+
+    def make_old(path, days):
+        then = time.time() - 86_400 * days
+        os.utime(path, (then, then))
+
+    old, recent, future = (f"kernels-{digit * 16}" for digit in "012")
+    for name, days in {old: 31, recent: 29, future: -400, "kernels-of-mine": 400, "numba": 400}.items():
+        (cache / name).mkdir(parents=True)
+        (cache / name / "kernel.nbc").touch()
+        make_old(cache / name, days)
+    stuck = cache / f"kernels-{'3' * 16}"  # no folder: it cannot be removed as one
+    stuck.touch()
+    make_old(stuck, 400)
+    first = found("one state")
+    present = {recent, future, "kernels-of-mine", "numba", stuck.name}
+    assert {path.name for path in cache.iterdir()} == present | {first.name}
+    make_old(first, 31)
+    make_old(cache / recent, 31)
+    assert found("one state") == first and (cache / recent).is_dir()  # nothing new
+    second = found("another state")
+    assert {path.name for path in cache.iterdir()} == present - {recent} | {first.name, second.name}
     kernels.folder.cache_clear()
 
 

@@ -65,6 +65,9 @@ def test_the_workflow_has_the_layout_of_the_catalogue():
     assert all((ROOT / name).is_file() for name in ("Snakefile", "config/README.md", "config/config.yaml"))
     usage = yaml.safe_load(text(".snakemake-workflow-catalog.yml"))["usage"]
     assert set(usage) <= {"mandatory-flags", "software-stack-deployment", "report"}
+    # paths in the rules hold from the root of a clone alone
+    assert "notebooks/{figure}.ipynb" in text("workflow/rules/notebooks.smk")
+    assert "in a clone" in usage["mandatory-flags"]["desc"] and "in a clone" in text("config/README.md")
 
 
 def test_hooks_before_a_commit_are_the_projects_own_tools():

@@ -67,9 +67,7 @@ def test_the_report_is_an_article_and_its_links_lead_somewhere(committed, errata
 
 @pytest.mark.parametrize("page", report.BLOCKS)
 def test_committed_blocks(committed, page):
-    name, _ = report.BLOCKS[page]
     present = (ROOT / page).read_text(encoding="utf-8")
-    assert present.count(report.BEGIN.format(name)) == present.count(report.END.format(name)) == 1
     assert report.page_with_block(page, present, committed) == present
     older = present.replace("κ = 3", "κ = 4")
     assert older != present and report.page_with_block(page, older, committed).count("κ = 3") > 0
@@ -486,3 +484,52 @@ def test_what_checks_cost_is_as_measured_with_the_load_beside_it(tmp_path):
     assert report_words.check(published, "tests") == "12 min by the clock (11 min of CPU time)"
     assert report_words.check(published, "site") == "20 s by the clock (19 s of CPU time), other programs' load 2.3"
     assert report_words.check(published, "verify") == "not measured"
+
+
+PARTS = {
+    "default": ("train/mine/a", "publish/mine", "publish/acting", "package/claims_notebook", "report/gallery"),
+    "multiverse": ("multiverse/train/b", "multiverse/publish", "package/multiverse_train"),
+    "studies": ("studies/rows/floor_kappa0", "publish/studies", "package/studies_run"),
+    "theory": ("theory/theory", "publish/theory", "package/theory_notebook", "package/theory"),
+    None: (
+        *("baseline/screen_kappa0", "publish/baseline", "package/baseline_run", "scaling/scaling_notebook"),
+        *("publish/crate", "verify/mine/n3_tau0.05", "package/verify", "from/elsewhere"),
+    ),
+}
+SIZES = {
+    "default": (
+        "mine/curves.csv",
+        "mine/runs/a.csv",
+        "locality/failure_failure.csv",
+        "acting/a.csv",
+        "report/claims.md",
+    ),
+    "multiverse": ("multiverse/jobs/b.csv",),
+    "studies": ("studies/floors.csv", "studies/report/levels.csv"),
+    "theory": ("theory/theory.csv", "theory/theory.ipynb", "theory/theory.html"),
+    None: (
+        *("quick/mine/curves.csv", "quick/theory/theory.csv", "figures/mine/claims.csv", "baseline/chosen.json"),
+        *("scaling/scaling.html", "verify/mine/a.csv", "package/train.txt", "logs/train.log", "a.csv"),
+    ),
+}
+
+
+def test_what_belongs_to_no_part_is_not_counted(tmp_path):
+    results = tmp_path / "results"
+    for job in (job for jobs in PARTS.values() for job in jobs):
+        path = results / "benchmarks" / f"{job}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("s\n1.0\n", encoding="utf-8")
+    for name in (name for names in SIZES.values() for name in names):
+        path = results / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"0" * 100_000)
+    (results / "logs/journal.txt").write_text(
+        "".join(f"2026-11-25T08:00:00+00:00,{what},{job},1.0\n"
+                for jobs in PARTS.values() for job in jobs for what in ("began", "finished")), encoding="utf-8"
+    )  # fmt: skip
+    table = report_tables.measure(results).set_index("part")
+    assert tuple(table.index) == tuple(report_words.COMMANDS) == tuple(PARTS)[:-1]
+    for part in report_words.COMMANDS:
+        assert table.loc[part, "jobs"] == table.loc[part, "attempts"] == len(PARTS[part])
+        assert table.loc[part, "megabytes"] == len(SIZES[part]) / 10

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from lpi import runs
+from lpi.report.tables import measure
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("Snakefile", "workflow", "profiles", "config", "notebooks", "lpi", "constraints.txt")
@@ -35,8 +36,16 @@ OPTIMA = {"optimum": 1, "optima": 1}
 """The jobs that an environment or a panel needs beside the training."""
 SHARED = {"best_local": 4, "locality": 4, "acting": 4, "publish_truth": 2}
 """The jobs behind the tables that all readings share."""
-THEORY = {"theory": 1, "theory_notebook": 1, "publish_theory": 1}
+THEORY = {"theory_table": 1, "theory_notebook": 1, "publish_theory": 1}
 """The jobs of the theorems."""
+TARGETS = {
+    "theory": ("theory_table", "publish_theory"),
+    "studies": ("studies_run", "studies_publish"),
+    "multiverse": ("multiverse_train", "multiverse_publish"),
+    "baseline": ("baseline_screen", "publish_baseline"),
+    "scaling": ("scaling_notebook", "publish_scaling"),
+}
+"""Targets that publish: the rule that begins and the one that ends."""
 
 OWN_EVALUATION = """
 from lpi.policy_evaluations import PolicyEvaluation
@@ -66,9 +75,9 @@ class Clone:
         environment["PATH"] = os.pathsep.join(path for path in folders if os.path.abspath(path) != own)
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
 
-    def scheduled(self, **changes) -> dict[str, int]:
+    def scheduled(self, *targets: str, **changes) -> dict[str, int]:
         """Number of jobs that a call would run, by rule."""
-        done = self.snakemake("--dry-run", **changes)
+        done = self.snakemake("--dry-run", *targets, **changes)
         assert done.returncode == 0, done.stderr
         table = done.stdout.partition("Job stats:")[2].partition("total")[0]
         return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE) if rule != "all"}
@@ -147,6 +156,14 @@ def test_each_job_has_a_log_and_a_benchmark(finished):
     jobs_of = FOLLOWING | OPTIMA | SHARED | THEORY
     assert len(jobs("logs", ".log")) == 14 + 1 + sum(jobs_of.values())
     assert jobs("logs", ".log") == jobs("benchmarks", ".tsv")
+
+
+def test_times_in_the_report_are_those_of_every_job(finished):
+    results = finished.folder / "results"
+    table = measure(results).set_index("part")
+    assert set(table.index) == {"default", "theory"}
+    assert table["jobs"].sum() == len(list((results / "benchmarks").rglob("*.tsv")))
+    assert table.loc["default", "megabytes"] > 0
 
 
 def test_the_journal_has_every_job_with_its_time_of_the_processor(finished):
@@ -276,6 +293,24 @@ def test_committed_figures_do_not_stand_in_for_results(finished, tmp_path):
     clone = Clone(tmp_path)
     shutil.copytree(finished.folder / "figures", tmp_path / "figures")
     assert clone.scheduled() == {"package": 14, "train_0_4": 1, **OPTIMA, **SHARED, **FOLLOWING, **THEORY}
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """A clone with the committed figures, whose files all have one time, as from an archive."""
+    clone = Clone(tmp_path_factory.mktemp("unpacked"))
+    shutil.copytree(ROOT / "figures", clone.folder / "figures")
+    (clone.folder / "benchmarks").mkdir()
+    shutil.copy2(ROOT / "benchmarks/growth.csv", clone.folder / "benchmarks")
+    for path in clone.folder.rglob("*"):
+        os.utime(path, (1e9, 1e9))
+    return clone
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_target_takes_committed_figures_for_made(unpacked, target):
+    scheduled = unpacked.scheduled(target)
+    assert all(scheduled.get(rule) for rule in TARGETS[target]), scheduled
 
 
 def test_a_run_is_the_same_on_the_command_line(finished, tmp_path):

@@ -17,6 +17,7 @@ import pandas as pd
 from lpi.claims import CLAIMS, MINIMUM_SEEDS
 from lpi.claims.intervals import LEVEL
 from lpi.config import READINGS, SETTINGS
+from lpi.marks import with_block
 from lpi.report import appendix, beyond, coverage, text, words
 from lpi.report.tables import Published, kept, load, measure
 from lpi.results import atomic_write
@@ -30,8 +31,8 @@ TEMPLATES = {
 ERRATA = "workflow/report/errata.yaml"
 ERRATA_LIST, README = "docs/errata.md", "README.md"
 ACTOR_CRITIC = "docs/algorithms/6-localized-actor-critic.md"
-BEGIN, END = "<!-- {}: made by python -m lpi.report -->\n", "<!-- end of {} -->"
-"""Marks around a block of a page that is otherwise written by hand."""
+COMMAND = "python -m lpi.report"
+"""What the marks around a block name (`lpi.marks`)."""
 KINDS = {
     "error": "Statements and steps that fail as printed",
     "contradiction": "Contradictions",
@@ -98,12 +99,13 @@ BLOCKS: dict[str, tuple[str, Callable[[Published], str]]] = {
 
 
 def page_with_block(page: str, present: str, published: Published) -> str:
-    """The text of a page of `BLOCKS` with its block as of today; unchanged where it has no place for it."""
+    """The text of a page of `BLOCKS` with its block as of today; unchanged where it has no place for it.
+
+    Raises:
+        MarksError: one mark without the other, or marks that are there twice or in the wrong order.
+    """
     name, made = BLOCKS[page]
-    begin, end = BEGIN.format(name), END.format(name)
-    before, mark, rest = present.partition(begin)
-    _, _, after = rest.partition(end)
-    return f"{before}{begin}\n{made(published)}\n{end}{after}" if mark else present
+    return with_block(present, name, COMMAND, made(published), needed=False)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -131,15 +133,14 @@ def main(arguments: list[str] | None = None) -> None:
         for page, content in pages.items():
             atomic_write(options.output / Path(page).name, content)
         return
-    for page, content in pages.items():
-        atomic_write(page, content)
-    atomic_write(ERRATA_LIST, errata_text(errata))
+    pages[ERRATA_LIST] = errata_text(errata)
     for page in BLOCKS:
         if Path(page).exists():
             present = Path(page).read_text(encoding="utf-8")
             updated = page_with_block(page, present, published)
-            if updated != present:
-                atomic_write(page, updated)
+            pages |= {page: updated} if updated != present else {}
+    for page, content in pages.items():  # all are made before the first is written
+        atomic_write(page, content)
 
 
 def _save(table: pd.DataFrame, figures: str, name: str) -> None:

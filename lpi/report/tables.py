@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,17 @@ THEORY_COLUMNS = (
 LOCALITY_COLUMNS = ("p1_means", "p2_means", "agents", "tau", "kappa", "uniform_loss", "loss")
 
 BEST_MATCH = "best_match"
+APART = ("multiverse", "studies", "theory")
+"""The parts beside the default one; each names its folder of results and the first word of its jobs."""
+UNCOUNTED = ("baseline", "scaling", "verify", "crate")
+"""Targets whose jobs and results no part counts."""
+DEFAULT_JOBS = (
+    *("package", "publish", "reference", "train", "point", "curves", "optimum", "optima", "best_local"),
+    *("locality", "acting", "claims", "notebooks", "report"),
+)
+"""First words of the jobs of the default job."""
+DEFAULT_FOLDERS = ("locality", "acting", "report")
+"""Its folders of results, beside those of the readings that it trained."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +205,8 @@ def measure(results: str | Path) -> pd.DataFrame:
     From Snakemake's benchmark files in a results folder, each of which is written when its job ends.  `seconds` are
     those of all jobs together, `wall_seconds` the time in which at least one of them ran, so that pauses between
     calls do not count.  The megabytes are those of the part's results, without logs.  The other columns are of all
-    attempts (`lpi.runs`), and empty without a journal.
+    attempts (`lpi.runs`), and empty without a journal.  What belongs to no part, such as what an overlay wrote into
+    a folder of its own, is left out.
 
     Raises:
         ResultsError: a folder without benchmark files.
@@ -202,21 +214,23 @@ def measure(results: str | Path) -> pd.DataFrame:
     results = Path(results)
     jobs: dict[str, list[tuple[float, float]]] = {}
     for path in sorted((results / "benchmarks").rglob("*.tsv")):
-        words = path.relative_to(results / "benchmarks").with_suffix("").parts
+        part = _part(path.relative_to(results / "benchmarks").with_suffix("").as_posix())
+        if part is None:
+            continue
         end = path.stat().st_mtime
-        jobs.setdefault(_part(words), []).extend((end - seconds, end) for seconds in pd.read_csv(path, sep="\t")["s"])
+        jobs.setdefault(part, []).extend((end - seconds, end) for seconds in pd.read_csv(path, sep="\t")["s"])
     if not jobs:
         raise ResultsError(f"{results}/benchmarks: no measured jobs; the workflow makes them")
-    sizes = dict.fromkeys(jobs, 0)
-    for path in results.rglob("*"):
-        top = path.relative_to(results).parts[0]
-        if path.is_file() and top not in ("logs", "benchmarks", "package"):
-            part = top if top in sizes else "default"
-            sizes[part] = sizes.get(part, 0) + path.stat().st_size
+    trained = [folder.name for folder in (results / "benchmarks/train").glob("*")]
+    folders: dict[str, tuple[str, ...]] = {"default": (*DEFAULT_FOLDERS, *trained), **{part: (part,) for part in APART}}
+    sizes = {
+        part: sum(path.stat().st_size for top in folders[part] for path in (results / top).rglob("*") if path.is_file())
+        for part in jobs
+    }
     attempts, journal = runs(results), (results / JOURNAL).is_file()
     rows = [
         (part, len(spans), round(math.fsum(end - start for start, end in spans), 1), round(_covered(spans), 1),
-         round(sizes[part] / 1e6, 1), *_spent([run for run in attempts if _part(Path(run.job).parts) == part], journal))
+         round(sizes[part] / 1e6, 1), *_spent([run for run in attempts if _part(run.job) == part], journal))
         for part, spans in jobs.items()
     ]  # fmt: skip
     return pd.DataFrame(sorted(rows), columns=list(MEASURED_COLUMNS))
@@ -231,9 +245,13 @@ def kept(table: pd.DataFrame, figures: str | Path) -> pd.DataFrame:
     return rows.sort_values("part", ignore_index=True)
 
 
-def _part(words: Sequence[str]) -> str:
-    """The part of the workflow that a job belongs to, by the words of its name."""
-    return next((name for name in ("multiverse", "studies", "theory") if name in words), "default")
+def _part(job: str) -> str | None:
+    """The part of the workflow that a job belongs to, by its name; None if it is of no part."""
+    first, _, name = job.partition("/")
+    of = {"publish": name, "package": name.partition("_")[0]}.get(first, first)
+    if of in APART:
+        return of
+    return "default" if first in DEFAULT_JOBS and of not in UNCOUNTED else None
 
 
 def _spent(attempts: list[Run], journal: bool) -> tuple[float | None, ...]:

@@ -14,7 +14,7 @@ COMMANDS = {
     "default": ".venv/bin/snakemake --cores 2",
     "multiverse": ".venv/bin/snakemake --cores 2 multiverse",
     "studies": ".venv/bin/snakemake --cores 2 studies",
-    "theory": ".venv/bin/snakemake --cores 2 figures/theory/provenance.json",
+    "theory": ".venv/bin/snakemake --cores 2 theory",
 }
 """What makes each part of the results."""
 BEGINNINGS = {

@@ -6,15 +6,15 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+from lpi.marks import with_block
+
 COUNTED = Path(__file__).with_name("faults.csv")
 COMPARED = Path(__file__).with_name("environments.csv")
 PAGE = Path(__file__).parents[2] / "docs/faults.md"
 COLUMNS = ("fault", "tried", "survived", "recovery")
-END = "<!-- end of table -->"
-TABLES = {
-    "<!-- table: made by python tests/faults/table.py -->\n": COUNTED,
-    "<!-- table of environments: made by python tests/faults/table.py -->\n": COMPARED,
-}
+COMMAND = "python tests/faults/table.py"
+"""What the marks around a table name (`lpi.marks`)."""
+TABLES = {"table": COUNTED, "table of environments": COMPARED}
 
 
 class Outcomes:
@@ -55,16 +55,14 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def page_text(present: str) -> str:
-    """The page with the tables of the CSV files in their places."""
-    for begin, path in TABLES.items():
+    """The page with the tables of the CSV files in their places; MarksError where it has none."""
+    for name, path in TABLES.items():
         rows = read(path)
         heads = list(rows[0]) if rows else []
         rules = ["---:" if rows[0][head].isdigit() else "---" for head in heads]
         lines = [heads, rules, *(row.values() for row in rows)] if rows else []
-        assert begin in present
-        before, _, rest = present.partition(begin)
-        _, _, after = rest.partition(END)
-        present = f"{before}{begin}\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines) + f"\n{END}{after}"
+        text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        present = with_block(present, name, COMMAND, text)
     return present
 
 

@@ -7,6 +7,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from lpi.marks import with_block
+
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parents[1] / "docs/quality.md"
 COVERAGE, RUNS = HERE / "coverage.csv", HERE / "coverage_runs.csv"
@@ -15,6 +17,8 @@ RUN = ("run", "tests", "failed", "stopped")
 DRAWN, MUTANTS, EQUIVALENT = HERE / "mutation.csv", HERE / "mutants.csv", HERE / "equivalent.csv"
 GOAL_COVERAGE, GOAL_SCORE = 95, 85
 """Percent."""
+COMMAND = "python tests/quality/page.py"
+"""What the marks around a table name (`lpi.marks`)."""
 NONE = "Not measured yet.\n"
 NOT_COUNTED = "–"
 """Crashes in tables from before they had an outcome of their own: they are among the killed."""
@@ -126,13 +130,9 @@ def mutation_text() -> str:
 
 
 def page_text(present: str) -> str:
-    """The page with today's tables in their places."""
+    """The page with today's tables in their places; MarksError where it has none."""
     for name, text in (("coverage", coverage_text()), ("mutation", mutation_text())):
-        begin, end = f"<!-- {name}: made by python tests/quality/page.py -->\n", f"<!-- end of {name} -->"
-        assert begin in present
-        before, _, rest = present.partition(begin)
-        _, _, after = rest.partition(end)
-        present = f"{before}{begin}\n{text}\n{end}{after}"
+        present = with_block(present, name, COMMAND, text)
     return present
 
 

@@ -1,6 +1,7 @@
 # LPI beside the localized actor-critic, apart from the default job:  .venv/bin/snakemake --cores 2 baseline
 rule baseline:
     input:
+        "<results>/baseline/report/baseline.md",
         "<figures>/baseline/provenance.json",
     message:
         "LPI beside the localized actor-critic"

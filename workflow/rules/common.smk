@@ -181,6 +181,10 @@ STUDY_TABLES = [
 MULTIVERSE_FILE = EXPERIMENT.multiverse
 MULTIVERSE = checked_multiverse(MULTIVERSE_FILE)
 MULTIVERSE_AGENTS = [block.agents for block in MULTIVERSE.blocks]
+MULTIVERSE_TABLES = [
+    *["verdicts.csv", "effects.csv", "best_match.json"],
+    *expand("finals_n{agents}.csv", agents=MULTIVERSE_AGENTS),
+]
 OVERRIDES = {reading: training_options(reading) for reading in EXPERIMENT.readings}
 TRAINING = training_rules()
 

@@ -27,6 +27,7 @@ rule crate_metadata:
     params:
         figures=subpath(output.metadata, parent=True),
         results=subpath(input.package, ancestor=2),
+        quoted=quoted_tables,
         others=published_elsewhere,
     message:
         "Describe what is published: {output.metadata}"

@@ -1,6 +1,7 @@
 # Many readings at once, apart from the default job:  .venv/bin/snakemake --cores 2 multiverse
 rule multiverse:
     input:
+        "<results>/multiverse/notebooks/multiverse.html",
         "<figures>/multiverse/provenance.json",
     message:
         "The multiverse: verdicts, effects, specification curves"
@@ -114,19 +115,19 @@ rule multiverse_notebook:
 rule multiverse_publish:
     input:
         package="<results>/package/publish.txt",
-        tables=expand(
-            "<results>/multiverse/{name}",
-            name=[
-                "verdicts.csv",
-                "effects.csv",
-                "best_match.json",
-                *expand("finals_n{agents}.csv", agents=MULTIVERSE_AGENTS),
-            ],
-        ),
+        tables=expand("<results>/multiverse/{name}", name=MULTIVERSE_TABLES),
         figures=rules.multiverse_notebook.output.figures,
         notebooks=multiext("<results>/multiverse/notebooks/multiverse", ".html", ".ipynb"),
     output:
-        "<figures>/multiverse/provenance.json",
+        tables=expand("<figures>/multiverse/{name}", name=MULTIVERSE_TABLES),
+        figures=expand(
+            "<figures>/multiverse/{name}_n{agents}.{kind}",
+            name=["specification", "effects"],
+            agents=MULTIVERSE_AGENTS,
+            kind=["pdf", "png"],
+        ),
+        notebooks=multiext("<figures>/multiverse/notebooks/multiverse", ".html", ".ipynb"),
+        provenance="<figures>/multiverse/provenance.json",
     log:
         "<results>/logs/multiverse/publish.log",
     benchmark:
@@ -135,7 +136,7 @@ rule multiverse_publish:
         "../envs/lpi.yaml"
     params:
         configuration=multiverse_configuration,
-        folder=subpath(output[0], parent=True),
+        folder=subpath(output.provenance, parent=True),
     message:
         "Publish the multiverse: {params.folder}"
     shell:

@@ -1,6 +1,7 @@
 # How runs grow, apart from the default job:  .venv/bin/snakemake --cores 2 scaling
 rule scaling:
     input:
+        "<results>/scaling/scaling.html",
         "<figures>/scaling/provenance.json",
     message:
         "How runs grow with n and kappa"

@@ -1,6 +1,7 @@
 # Why LPI does what it does, and what works, apart from the default job:  .venv/bin/snakemake --cores 2 studies
 rule studies:
     input:
+        "<results>/studies/notebooks/sensitivity.html",
         "<figures>/studies/provenance.json",
     message:
         "The studies: explanations and what works"
