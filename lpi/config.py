@@ -62,7 +62,14 @@ class EnvironmentConfig(_Checked):
     agents: int = _setting(8, "Number of agents n.", "6.2: 5, 8, 10, 15", "integer", low=1, high=LARGEST_NETWORK)
     p1: float = _setting(0.6, "Parameter of the spread's transition.", "6.1", "number", low=0, high=1)
     p2: float = _setting(0.7, "Parameter of the protection's transition.", "6.1", "number", low=0, high=1)
-    p_eff: float = _setting(0.4, "Probability that action 1 protects.", "6.1", "number", low=0, high=1)
+    p_eff: float = _setting(
+        0.4,
+        "Probability that action 1 sets the intermediate state of s2; p2 says whether it lasts.",
+        "6.1",
+        "number",
+        low=0,
+        high=1,
+    )
     cost: float = _setting(0.3, "Price c of action 1 in reward units.", "6.1", "number", low=0, high=1)
     gamma: float = _setting(0.95, "Discount factor.", "6.1", "number", low=0, high=LARGEST_GAMMA)
     p1_means: str = _setting(
