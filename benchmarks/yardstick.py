@@ -2,11 +2,12 @@
 
     .venv/bin/python benchmarks/yardstick.py [--before COMMIT]
 
-The case is training on a line of 8 agents with beta = kappa; `yardstick.c` says what it takes advantage of.  It is built
-by `cc` with -O3 -march=native -ffp-contract=off, without -ffast-math: the package rounds every product, for the same
-bytes on all machines, and so does the program; what it would gain by joining products and sums has a column of its own.
-Both are called from Python, the program with pointers made before.  CPU time of one thread, the least of several repetitions.  `before`
-is measured with the package of an earlier commit.  Needs about a minute on an otherwise idle machine.
+The case is training on a line of 8 agents with beta = kappa; `yardstick.c` says what it takes advantage of.  It is
+built by `cc` with -O3 -march=native -ffp-contract=off, without -ffast-math: the package rounds every product,
+for the same bytes on any x86-64 processor, and so does the program; what it would gain by joining products and
+sums has a column of its own.  Both are called from Python, the program with pointers made before.  CPU time
+of one thread, the least of several repetitions.  `before` is measured with the package of an earlier commit.
+Needs about a minute on an otherwise idle machine.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def train(
         known: `lpi.reference.reference` of the MDP and tau, for simulations; computed where it is not given.
 
     Returns:
-        The final policy and the curve; the same bytes for the same arguments on every machine.
+        The final policy and the curve; meant to be the same bytes for the same arguments on any x86-64 processor.
 
     Raises:
         ConfigError: a default state or action that some agent does not have; a policy evaluation of a user's own that

@@ -33,13 +33,13 @@ SPREADING = "spreading"
 _PYTHON = re.compile(r"[^{}<>\"'\x00-\x1f]*[^{}<>\"'\x00-\x1f/]\.py")
 
 
-def _setting(default, description: str, source: str, *kinds: str, low=None, high=None, above=None, below=None, of=()):
+def _setting(default, description: str, source: str, *kinds: str, low=None, high=None, above=None, of=()):
     """A field with its description, source and the values allowed.
 
     kinds: "integer", "number", "null", "list" (of integers >= low), "file" (of edges), "python" (a file), "mapping"
-    (from names to numbers); low/high are inclusive bounds, above/below exclusive ones; `of` lists the words allowed.
+    (from names to numbers); low/high are inclusive bounds, above an exclusive one; `of` lists the words allowed.
     """
-    limits = dict(kinds=kinds, low=low, high=high, above=above, below=below, of=tuple(of))
+    limits = dict(kinds=kinds, low=low, high=high, above=above, of=tuple(of))
     return field(default=default, metadata=dict(description=description, source=source, **limits))
 
 
@@ -62,7 +62,14 @@ class EnvironmentConfig(_Checked):
     agents: int = _setting(8, "Number of agents n.", "6.2: 5, 8, 10, 15", "integer", low=1, high=LARGEST_NETWORK)
     p1: float = _setting(0.6, "Parameter of the spread's transition.", "6.1", "number", low=0, high=1)
     p2: float = _setting(0.7, "Parameter of the protection's transition.", "6.1", "number", low=0, high=1)
-    p_eff: float = _setting(0.4, "Probability that action 1 protects.", "6.1", "number", low=0, high=1)
+    p_eff: float = _setting(
+        0.4,
+        "Probability that action 1 sets the intermediate state of s2; p2 says whether it lasts.",
+        "6.1",
+        "number",
+        low=0,
+        high=1,
+    )
     cost: float = _setting(0.3, "Price c of action 1 in reward units.", "6.1", "number", low=0, high=1)
     gamma: float = _setting(0.95, "Discount factor.", "6.1", "number", low=0, high=LARGEST_GAMMA)
     p1_means: str = _setting(
@@ -262,7 +269,7 @@ def allowed(key: str) -> str:
     words = [repr(word) for word in limits["of"]]
     bounds = [
         f"{sign} {limits[name]}"
-        for name, sign in (("low", ">="), ("above", ">"), ("high", "<="), ("below", "<"))
+        for name, sign in (("low", ">="), ("above", ">"), ("high", "<="))
         if limits[name] is not None
     ]
     for kind in limits["kinds"]:
@@ -411,5 +418,4 @@ def _within(value, limits) -> bool:
         (limits["low"] is None or value >= limits["low"])
         and (limits["high"] is None or value <= limits["high"])
         and (limits["above"] is None or value > limits["above"])
-        and (limits["below"] is None or value < limits["below"])
     )

@@ -44,7 +44,7 @@ def config_schema() -> dict[str, Any]:
 def setting_schema(key: str) -> dict[str, Any]:
     """Schema of one setting."""
     limits = SETTINGS[key].metadata
-    bounds = {"low": "minimum", "high": "maximum", "above": "exclusiveMinimum", "below": "exclusiveMaximum"}
+    bounds = {"low": "minimum", "high": "maximum", "above": "exclusiveMinimum"}
     kinds: list[dict[str, Any]] = [{"enum": list(limits["of"])}] if limits["of"] else []
     for kind in limits["kinds"]:
         if kind == "list":

@@ -39,7 +39,8 @@ def spreading_process(
         graph: `networkx.Graph` with nodes 0..n-1, or `Network`.
         p1: probability that an exposed agent escapes (p1_means="failure") or catches (="success") the spread in a step.
         p2: probability that protection is lost ("failure") or kept ("success") in a step.
-        p_eff: probability that action 1 protects an unprotected agent.
+        p_eff: probability that action 1 sets the intermediate state of an unprotected agent's s2; as with a protected agent,
+            s2 is then 1 with the probability that protection is kept.
         cost: c, the price of action 1.
         gamma: discount factor.
         p1_means, p2_means: "failure" as the formula is printed, or "success".

@@ -24,7 +24,13 @@ from lpi.summary import SUMMARY_COLUMNS, summarize
 from lpi.truth.tables import OPTIMA
 
 TOLERANCE = 1e-6
-"""Largest difference between numbers that count as equal; J of the optimum and of policies is exact to about that."""
+"""Largest difference between numbers that count as equal: a choice, and no bound on their errors.
+
+It is far above what rounding moves a sum of rewards by, and above the error of the optimum (`error_bound` in optima.csv).
+J in a curve is only known to `lpi.algorithm.EXACT_TOLERANCE`; but the same policy, evaluated in the same steps, has the
+same error.  So a larger difference says that something was computed otherwise, not which value is right: two J up to twice
+EXACT_TOLERANCE apart may both be.
+"""
 SUMMARY_KEY = ("figure", "quantity", "agents", "tau", "kappa")
 OPTIMA_KEY = ("graph", "agents", "tau")
 

@@ -100,6 +100,19 @@ def test_the_container_has_the_python_of_the_conda_environment_and_the_pins(reci
     assert any("pip install" in rest and "-c constraints.txt" in rest for keyword, rest in recipe if keyword == "RUN")
 
 
+def test_the_container_has_what_the_installation_reads_before_it(recipe):
+    installed = next(number for number, (keyword, rest) in enumerate(recipe) if "pip install" in rest)
+    copied = {name for keyword, rest in recipe[:installed] if keyword == "COPY" for name in rest.split()[:-1]}
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    assert {"constraints.txt", "pyproject.toml", "lpi", project["readme"], *project["license-files"]} <= copied
+
+
+def test_what_builds_the_package_has_one_version():
+    """A constraint does not reach it: pip builds apart."""
+    requires = tomllib.loads(text("pyproject.toml"))["build-system"]["requires"]
+    assert requires and all(re.fullmatch(r"[\w-]+==[\d.]+", name) for name in requires)
+
+
 def test_the_container_runs_the_first_command_of_the_readme(recipe):
     called = dict(recipe)
     command = " ".join(json.loads(called["ENTRYPOINT"]) + json.loads(called["CMD"]))

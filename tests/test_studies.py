@@ -374,5 +374,9 @@ def test_the_figures(report):
     assert len(explanations.axes) == 6 and len(figure7.axes) == 6
     arrows = [line for line in figure7.axes[0].get_lines() if line.get_marker() == "^"]
     assert sum(len(line.get_xdata()) for line in arrows) == 8  # as printed reaches neither share for any kappa
+    assert [words.get_text() for words in figure7.axes[0].texts] == ["0 of 10"] * 8
+    assert [figure7.axes[row].get_ylabel().splitlines()[1] for row in (0, 3)] == [
+        f"(median of {seeds} seeds)" for seeds in (10, 5)
+    ]
     with pytest.raises(ResultsError, match="levels.csv: no such file"):
         studies_plot.read(report / "nothing")

@@ -15,6 +15,7 @@ import truths
 import yaml
 
 from lpi import results, summary, verify
+from lpi.algorithm import EXACT_TOLERANCE
 from lpi.config import ConfigError
 from lpi.experiment import load
 
@@ -88,6 +89,11 @@ def test_a_difference_within_the_tolerance_passes_and_is_counted(sample, capsys)
     assert status == 0 and ", 1 within 1e-06, 0 differ" in lines[1]
     edit(path, 0, "optimum", "40.00001")
     assert run(sample, capsys)[0] == 1
+
+
+def test_the_tolerance_lies_between_the_error_of_the_published_optima_and_that_of_j_in_a_curve():
+    bounds = [pd.read_csv(path)["error_bound"] for path in (ROOT / "figures").glob("*/optima.csv")]
+    assert bounds and max(bound.max() for bound in bounds) < verify.TOLERANCE < EXACT_TOLERANCE
 
 
 @pytest.mark.parametrize("value", ["", "nan", "many", "inf"])

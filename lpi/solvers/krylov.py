@@ -1,4 +1,4 @@
-"""Restarted GMRES with the same bytes on every machine: its inner products are plain loops, not BLAS calls.
+"""Restarted GMRES, meant to give the same bytes on any x86-64 processor: inner products are loops, not BLAS calls.
 
 Corrections are computed in single precision, which halves the memory traffic that bounds the speed; residuals in
 double, so each restart gains several digits and the result is as accurate as its double-precision residual says.

@@ -73,8 +73,8 @@ def explanations(tables: Mapping[str, pd.DataFrame]) -> Figure:
 def figure7(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Samples needed against kappa, a row for each number of agents, a column for each variant.
 
-    All runs of a row may draw the same number of samples (dashed line).  An open arrow above it stands where fewer than
-    half of the seeds reached the share, beside it how many did.
+    All runs of a row may draw the same number of samples, the budget (dashed line).  An open arrow above it stands where the
+    median of the seeds lies beyond it, and beside the arrow how many of them reached the share.
     """
     prices = tables["prices"]
     numbers = sorted(prices["agents"].unique())
@@ -86,14 +86,16 @@ def figure7(tables: Mapping[str, pd.DataFrame]) -> Figure:
                 part = prices[(prices["agents"] == agents) & (prices["variant"] == variant)]
                 _prices(ax, part)
                 ax.set_title(f"$n = {agents}$, {title}", fontsize="small")
-            row[0].set_ylabel("Samples needed")
+            seeds = prices.loc[prices["agents"] == agents, "seeds"].iloc[0]  # a study runs all its variants on the same
+            row[0].set_ylabel(f"Samples needed\n(median of {seeds} seeds)")
         for ax in grid[-1]:
             ax.set_xlabel(r"$\kappa$")
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2)
         figure.supxlabel(
-            "points: median of seeds that took no part in the choice, bars: from the first seed to the last; dashed: budget, "
-            "the same in a row;\narrows above it: not reached within the budget by half of the seeds (beside: how many did)",
+            "seeds: those that took no part in the choice; bars: from the quickest seed to the slowest, at most to the budget "
+            "(dashed, the same in a row);\narrows above it: the median lies beyond the budget, and so many of the seeds reached "
+            "the share within it",
             fontsize=6.5, color="0.35",
         )  # fmt: skip
     return figure
@@ -176,10 +178,13 @@ def _prices(ax: Axes, part: pd.DataFrame) -> None:
             label=f"{share:.0%} of the possible improvement",
             elinewidth=0.8,
         )
-        height = budget * (1.5 if share == SHARES[0] else 2.4)
+        height = budget * (1.5 if share == SHARES[0] else 2.8)
         ax.plot(x[~reached], np.full((~reached).sum(), height), "^", color=color, fillstyle="none")
-        for place, found in zip(x[~reached], rows["reached"][~reached], strict=True):
-            ax.annotate(f"{found}", (place, height), (5, -2), textcoords="offset points", fontsize=5.5, color=color)
+        for place, row in zip(x[~reached], rows[~reached].itertuples(), strict=True):
+            words = f"{row.reached} of {row.seeds}"
+            ax.annotate(words, (place, height), (4, -2), textcoords="offset points", fontsize=6.5, color=color)
     ax.axhline(budget, color="0.5", linewidth=0.6, linestyle="--")
     ax.set_yscale("log")
-    ax.set_xticks(sorted(part["kappa"].unique()))
+    kappas = sorted(part["kappa"].unique())
+    ax.set_xticks(kappas)
+    ax.set_xlim(kappas[0] - 0.3, kappas[-1] + 0.9)  # room for the words beside the last arrow

@@ -113,7 +113,7 @@ def _uniform_entropy(mdp: NetworkedMDP, tau: float) -> float:
 
 
 def acting(mdp: NetworkedMDP, tau: float) -> list[dict[str, Any]]:
-    """The values of the rows of ACTING for a spreading process (states 2 s1 + s2, action 1 protects).
+    """The values of the rows of ACTING for a spreading process (states 2 s1 + s2, action 1 buys protection).
 
     For an end agent (the first one) and the middle one (n // 2), unprotected and protected, at each distance to the
     nearest infected agent.

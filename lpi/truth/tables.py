@@ -83,7 +83,7 @@ ACTING = Table(
     {
         **_CONVENTION,
         **_NETWORK,
-        "p_eff": Column("float", "probability that action 1 protects"),
+        "p_eff": Column("float", "probability that action 1 sets the intermediate state of s2"),
         "place": Column("str", "which agent", of=("end", "middle")),
         "protected": Column("str", "the agent's own s2", of=("no", "yes")),
         "distance": Column("float", "hops to the nearest infected agent, 0 the agent itself; empty: none infected"),
