@@ -15,7 +15,8 @@ def pytest_addoption(parser):
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
     """The whole suite runs on several processes (pytest-xdist), a module on one; tests that are named run on one."""
-    alone = config.getoption("--faults") or config.getoption("usepdb")
+    # a worker comes by here too, and must not have workers of its own
+    alone = config.getoption("--faults") or config.getoption("usepdb") or hasattr(config, "workerinput")
     if config.getoption("numprocesses", 0) is None and config.args_source is config.ArgsSource.TESTPATHS and not alone:
         config.option.numprocesses = min(PROCESSES, os.cpu_count() or 1)
         config.option.dist, config.option.loadscopereorder = "loadfile", False
