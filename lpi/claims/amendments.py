@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pandas as pd
 
 BEFORE = "workflow/report/verdicts_before_amendments.csv"
-"""Columns reading, claim, verdict: overall verdicts on the same runs by the rules as first fixed."""
+"""Columns reading, claim, verdict: overall verdicts on the same runs by the rules as first fixed; those of an entry that was
+added and later changed are by its own first rule."""
 
 
 class Amendment(NamedTuple):
