@@ -1,4 +1,4 @@
-"""Each sentence of section 6 that can be checked (and some of 3) as a statistic, an interval and a verdict.
+"""Each sentence of section 6 that can be checked (and some of 3 and 4) as a statistic, an interval and a verdict.
 
 The rules below were fixed before any verdict and the multiverse were computed; the curves of an earlier run of the readings
 as_printed and working were known by then.  What was changed after the first verdicts: `lpi.claims.amendments`.
