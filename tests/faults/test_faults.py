@@ -114,13 +114,15 @@ def strike(
     """Do a fault to a call (`more` is what it is given) at a random moment, other calls until it was in time.
 
     `fault` is given the call, and a function that waits for a random time up to `latest` seconds; it returns whether it
-    came before the end of what it hits.
+    came before the end of what it hits.  A call that ended in less time says that the machine has become less busy.
     """
     draws = random.Random(seed)
     for _ in range(TRIES):
         clone.reset()
-        if fault(clone.start(**more), lambda: time.sleep(draws.uniform(0, latest))):
+        before = time.monotonic()
+        if fault(clone.start(**more), lambda latest=latest: time.sleep(draws.uniform(0, latest))):
             return
+        latest = min(latest, time.monotonic() - before)
     pytest.fail(f"each of {TRIES} faults came too late")
 
 
