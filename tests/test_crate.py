@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,21 @@ def test_the_tables_that_the_report_quotes_are_in_the_crate(folder):
     content = (folder / "report/benchmarks.csv").read_bytes()
     assert files["report/benchmarks.csv"]["sha256"] == hashlib.sha256(content).hexdigest()
     assert "report/runs.csv" in files
+
+
+def test_the_committed_crate_describes_the_committed_results():
+    """Of today's files, unless they are others than the committed ones, as after a run of one's own."""
+    git = subprocess.run(["git", "status", "--porcelain", "figures"], cwd=ROOT, capture_output=True, text=True)
+    if git.returncode != 0 or git.stdout:
+        pytest.skip("figures/ is not as committed")
+    files = {entity.id: entity for entity in ROCrate(ROOT / "figures").get_by_type("File")}
+    there = [path for path in (ROOT / "figures").rglob("*") if path.is_file() and path.name != crate.NAME]
+    assert set(files) == {path.relative_to(ROOT / "figures").as_posix() for path in there}
+    wrong = [
+        name for name, entity in files.items()
+        if entity["sha256"] != hashlib.sha256((ROOT / "figures" / name).read_bytes()).hexdigest()
+    ]  # fmt: skip
+    assert wrong == []
 
 
 def test_a_folder_without_results_is_one_line_and_nothing_written(tmp_path, capsys):
