@@ -6,7 +6,7 @@ from lpi.mistakes import Mistake
 
 
 class MarksError(Mistake):
-    """A page whose marks do not say where its block is; the message is one line that says which."""
+    """A page whose marks do not say where its block is; the message is one line that names them, and the page if known."""
 
 
 def marks(name: str, command: str) -> tuple[str, str]:

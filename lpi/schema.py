@@ -16,7 +16,7 @@ from lpi.config import LARGEST_SEED, READINGS, SETTINGS, allowed
 from lpi.config_keys import FIGURES, GRID, KEYS, NAME
 from lpi.config_values import Acting, Panels
 from lpi.edge_list import FILE
-from lpi.marks import with_block
+from lpi.marks import MarksError, with_block
 from lpi.results import COLUMNS
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
@@ -160,7 +160,10 @@ def main() -> None:
     """Bring the generated texts in the current folder up to date."""
     pages = {SCHEMA: schema_text()}
     for name, updated in ((README, readme_text), (CONFIG, config_text), (PAGE, page_text)):
-        pages[name] = updated(Path(name).read_text(encoding="utf-8"))
+        try:
+            pages[name] = updated(Path(name).read_text(encoding="utf-8"))
+        except MarksError as error:
+            raise MarksError(f"{name}: {error}") from None
     for name, text in pages.items():  # all are made before the first is written
         Path(name).write_text(text, encoding="utf-8")
 

@@ -63,6 +63,6 @@ def test_nothing_is_written_where_a_page_has_broken_marks(tmp_path, monkeypatch,
     (tmp_path / page).write_text(text.replace("<!-- end of", "<!--"), encoding="utf-8")
     (tmp_path / other).write_text("older", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MarksError):
+    with pytest.raises(MarksError, match=f"^{page}: <!-- .*once"):
         main()
     assert (tmp_path / other).read_text(encoding="utf-8") == "older"

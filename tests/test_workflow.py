@@ -44,6 +44,7 @@ TARGETS = {
     "multiverse": ("multiverse_train", "multiverse_publish"),
     "baseline": ("baseline_screen", "publish_baseline"),
     "scaling": ("scaling_notebook", "publish_scaling"),
+    "crate": ("package", "crate_metadata"),
 }
 """Targets that publish: the rule that begins and the one that ends."""
 

@@ -17,7 +17,7 @@ import pandas as pd
 from lpi.claims import CLAIMS, MINIMUM_SEEDS
 from lpi.claims.intervals import LEVEL
 from lpi.config import READINGS, SETTINGS
-from lpi.marks import with_block
+from lpi.marks import MarksError, with_block
 from lpi.report import appendix, beyond, coverage, text, words
 from lpi.report.tables import Published, kept, load, measure
 from lpi.results import atomic_write
@@ -137,7 +137,10 @@ def main(arguments: list[str] | None = None) -> None:
     for page in BLOCKS:
         if Path(page).exists():
             present = Path(page).read_text(encoding="utf-8")
-            updated = page_with_block(page, present, published)
+            try:
+                updated = page_with_block(page, present, published)
+            except MarksError as error:
+                raise MarksError(f"{page}: {error}") from None
             pages |= {page: updated} if updated != present else {}
     for page, content in pages.items():  # all are made before the first is written
         atomic_write(page, content)

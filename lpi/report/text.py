@@ -49,7 +49,7 @@ def claims_block(published: Published) -> str:
     return (
         f"{before}\n\n{verdict_table(published, 'docs/claims.md', commands=True)}\n\n{table_key()}\n\n"
         f"{after}{beyond.theory_sentence(published)}\n\n"
-        f"To regenerate, on as many cores as the command names (times are of the runs shown, beside which other programs may have run):\n\n{commands}\n\n"
+        f"To regenerate, on as many cores as the command names (times are of runs that were measured; what each job of the results shown took: [runs.csv](figures/report/runs.csv)):\n\n{commands}\n\n"
         f"{beyond.best_sentence(published)}{note} Claims about the best policies hang on what p₁ and p₂ mean alone.\n"
     )
 

@@ -2,6 +2,7 @@
 #   .venv/bin/snakemake --cores 1 crate
 rule crate:
     input:
+        "<results>/package/crate.txt",
         "<figures>/ro-crate-metadata.json",
     message:
         "The published results as an RO-Crate"
