@@ -83,11 +83,12 @@ def clone(folder: str | os.PathLike) -> Path:
 
 
 def run(command: list[str], folder: str | os.PathLike, **environment: str) -> Spent:
-    """Run a command to its end; its error ends the program with its last line."""
+    """Run a command to its end; where it fails, show what it said, and end the program with its last line."""
     before, start = os.times(), time.perf_counter()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, **environment})
     wall, after = time.perf_counter() - start, os.times()
     if done.returncode != 0:
+        sys.stderr.write(done.stdout + done.stderr)
         last = ((done.stderr + done.stdout).strip().splitlines() or ["no message"])[-1]
         sys.exit(f"{' '.join(command)[:200]}: {last}")
     cpu = sum(getattr(after, key) - getattr(before, key) for key in ("children_user", "children_system"))
