@@ -203,7 +203,7 @@ def hardly_together(published: Published) -> list[str]:
     both = better[keys].merge(held["rate_gap"], on=keys)
     count = (both["verdict"] == SUPPORTED).sum()
     return [
-        f"Two of them hardly go together: a κ whose curve ends higher is mostly the higher one before too, so that "
+        "Two of them hardly go together, as both go by how high a curve is and ask the opposite of a larger κ: "
         f"`rate_gap` is supported in {count} of the {len(both)} cases in which `reward_by_size` is."
     ]
 
