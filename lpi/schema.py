@@ -16,7 +16,7 @@ from lpi.config import LARGEST_SEED, READINGS, SETTINGS, allowed
 from lpi.config_keys import FIGURES, GRID, KEYS, NAME
 from lpi.config_values import Acting, Panels
 from lpi.edge_list import FILE
-from lpi.marks import MarksError, with_block
+from lpi.marks import with_block
 from lpi.results import COLUMNS
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
@@ -86,7 +86,7 @@ def schema_text() -> str:
 
 def readme_text(present: str) -> str:
     """config/README.md with the table of settings in its place; MarksError where it has none."""
-    return with_block(present, "table", COMMAND, settings_table())
+    return with_block(README, present, "table", COMMAND, settings_table())
 
 
 def columns_table() -> str:
@@ -101,7 +101,7 @@ def columns_table() -> str:
 
 def page_text(present: str) -> str:
     """The page of Algorithm 1 with the table of columns in its place; MarksError where it has none."""
-    return with_block(present, "columns", COMMAND, columns_table())
+    return with_block(PAGE, present, "columns", COMMAND, columns_table())
 
 
 def config_text(present: str) -> str:
@@ -160,10 +160,7 @@ def main() -> None:
     """Bring the generated texts in the current folder up to date."""
     pages = {SCHEMA: schema_text()}
     for name, updated in ((README, readme_text), (CONFIG, config_text), (PAGE, page_text)):
-        try:
-            pages[name] = updated(Path(name).read_text(encoding="utf-8"))
-        except MarksError as error:
-            raise MarksError(f"{name}: {error}") from None
+        pages[name] = updated(Path(name).read_text(encoding="utf-8"))
     for name, text in pages.items():  # all are made before the first is written
         Path(name).write_text(text, encoding="utf-8")
 

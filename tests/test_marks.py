@@ -23,7 +23,7 @@ BROKEN = {
 
 
 def block(page, **options):
-    return with_block(page, "table", "python -m this", "| new |\n", **options)
+    return with_block("a page", page, "table", "python -m this", "| new |\n", **options)
 
 
 def test_a_block_is_replaced_and_nothing_else():

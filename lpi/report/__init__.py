@@ -17,7 +17,7 @@ import pandas as pd
 from lpi.claims import CLAIMS, MINIMUM_SEEDS
 from lpi.claims.intervals import LEVEL
 from lpi.config import READINGS, SETTINGS
-from lpi.marks import MarksError, with_block
+from lpi.marks import with_block
 from lpi.report import appendix, beyond, coverage, text, words
 from lpi.report.tables import Published, kept, load, measure
 from lpi.results import atomic_write
@@ -105,7 +105,7 @@ def page_with_block(page: str, present: str, published: Published) -> str:
         MarksError: one mark without the other, or marks that are there twice or in the wrong order.
     """
     name, made = BLOCKS[page]
-    return with_block(present, name, COMMAND, made(published), needed=False)
+    return with_block(page, present, name, COMMAND, made(published), needed=False)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -137,10 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
     for page in BLOCKS:
         if Path(page).exists():
             present = Path(page).read_text(encoding="utf-8")
-            try:
-                updated = page_with_block(page, present, published)
-            except MarksError as error:
-                raise MarksError(f"{page}: {error}") from None
+            updated = page_with_block(page, present, published)
             pages |= {page: updated} if updated != present else {}
     for page, content in pages.items():  # all are made before the first is written
         atomic_write(page, content)

@@ -62,7 +62,7 @@ def page_text(present: str) -> str:
         rules = ["---:" if rows[0][head].isdigit() else "---" for head in heads]
         lines = [heads, rules, *(row.values() for row in rows)] if rows else []
         text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-        present = with_block(present, name, COMMAND, text)
+        present = with_block(PAGE, present, name, COMMAND, text)
     return present
 
 

@@ -132,7 +132,7 @@ def mutation_text() -> str:
 def page_text(present: str) -> str:
     """The page with today's tables in their places; MarksError where it has none."""
     for name, text in (("coverage", coverage_text()), ("mutation", mutation_text())):
-        present = with_block(present, name, COMMAND, text)
+        present = with_block(PAGE, present, name, COMMAND, text)
     return present
 
 
